@@ -1,0 +1,279 @@
+"""The commands that need no database: faces, compare, find, group."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from lookwho.cli import DONE, NO
+from lookwho.cli.progress import Progress
+from lookwho.core import packs
+from lookwho.core.batch import Outcome
+from lookwho.core.types import Faces, FloatArray
+from lookwho.files import people
+from lookwho.files.analysis import analyze_files
+from lookwho.files.results import Results
+from lookwho.files.walk import walk
+
+Command = Callable[..., int]
+
+
+def _engine_options(command: Command) -> Command:
+    """Options of every command that analyses photos."""
+
+    @click.option("--pack", default="default", show_default=True, type=click.Choice(packs.PACKS))
+    @click.option(
+        "--preset",
+        default="balanced",
+        show_default=True,
+        type=click.Choice(packs.PRESETS),
+        help="How hard to look: fast passes over small faces, thorough looks for smaller ones.",
+    )
+    @click.option(
+        "--int8/--fp32",
+        default=None,
+        help="Embed in eight bits: 2.7 times as fast, slightly less exact.",
+    )
+    @click.option(
+        "-j", "--processes", type=click.IntRange(1), help="How many; one a core if not said."
+    )
+    @click.option("--no-cache", is_flag=True, help="Neither use nor keep results in the cache.")
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,
+        pack: str,
+        preset: str,
+        int8: bool | None,
+        processes: int | None,
+        no_cache: bool,
+        **kwargs: Any,
+    ) -> int:
+        settings = packs.settings(pack, preset, int8)
+        results = None if no_cache else Results(settings)
+        engine = {"pack": pack, "preset": preset, "int8": int8}
+        work = {"processes": processes, "results": results}
+        try:
+            return command(*args, engine=engine, work=work, **kwargs)
+        finally:
+            if results:
+                results.close()
+                if results.problem:
+                    click.echo(f"Warning: {results.problem}", err=True)
+
+    return wrapped
+
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+_paths_argument = click.argument("paths", nargs=-1, required=True, type=click.Path())
+
+
+@click.command()
+@_paths_argument
+@_json_option
+@_engine_options
+def faces(
+    paths: tuple[str, ...], as_json: bool, engine: dict[str, Any], work: dict[str, Any]
+) -> int:
+    """Find the faces in photos and folders.
+
+    With --json one object a photo: path, width, height, faces (box, score, landmarks, quality),
+    reason (why there is no face) and error (code, message) or null.
+    """
+    settings = packs.settings(**engine)
+    with _progress(paths) as (items, progress):
+        for outcome in analyze_files(items, settings, **work):
+            progress.told(outcome)
+            _say(_as_json(outcome) if as_json else _as_text(outcome))
+    return progress.status()
+
+
+@click.command()
+@click.argument("a", type=click.Path())
+@click.argument("b", type=click.Path())
+@_json_option
+@_engine_options
+def compare(a: str, b: str, as_json: bool, engine: dict[str, Any], work: dict[str, Any]) -> int:
+    """Tell whether two photos show the same person.
+
+    Each photo shows one face, or one that is much larger than all others. The probability is at
+    even odds. Exit status 0: the same; 1: not.
+    """
+    comparison = people.compare_files(a, b, **work, **engine)
+    if as_json:
+        _say(
+            json.dumps(
+                {
+                    "distance": round(comparison.distance, 6),
+                    "probability": round(comparison.probability, 6),
+                    "same": comparison.same,
+                }
+            )
+        )
+    else:
+        verdict = "same person" if comparison.same else "not the same person"
+        percent = _percent(comparison.probability)
+        _say(f"{verdict}: {percent} at even odds, distance {comparison.distance:.4f}")
+    return DONE if comparison.same else NO
+
+
+@click.command()
+@click.option(
+    "-r",
+    "--reference",
+    "references",
+    multiple=True,
+    required=True,
+    type=click.Path(),
+    help="A photo of the person, one face; give several for a better search.",
+)
+@_paths_argument
+@click.option("--all", "everything", is_flag=True, help="Every face, not only the matches.")
+@_json_option
+@_engine_options
+def find(
+    references: tuple[str, ...],
+    paths: tuple[str, ...],
+    everything: bool,
+    as_json: bool,
+    engine: dict[str, Any],
+    work: dict[str, Any],
+) -> int:
+    """Find a person in photos and folders, best first.
+
+    With --json one object a face: path, box, distance, probability. The probability is among all
+    the faces that were searched. Exit status 1: no match.
+    """
+    with _progress(paths) as (items, progress):
+        matches = people.find(
+            references, items, everything=everything, told=progress.told, **work, **engine
+        )
+    for match in matches:
+        if as_json:
+            values = {
+                "path": match.path,
+                "box": _rounded(match.box),
+                "distance": round(match.distance, 6),
+                "probability": round(match.probability, 6),
+            }
+            _say(json.dumps(values))
+        else:
+            _say(f"{_percent(match.probability):>6}  {match.distance:.4f}  {match.path}")
+    if not as_json:
+        found = sum(match.same for match in matches)
+        click.echo(f"{found} of {progress.faces} faces are called a match.", err=True)
+    return progress.status() or (DONE if any(match.same for match in matches) else NO)
+
+
+@click.command()
+@_paths_argument
+@_json_option
+@_engine_options
+def group(
+    paths: tuple[str, ...], as_json: bool, engine: dict[str, Any], work: dict[str, Any]
+) -> int:
+    """Group the faces in photos and folders into people.
+
+    With --json one object a face: path, box, group (a number, 0 the largest group; null for a face
+    that stays alone).
+    """
+    with _progress(paths) as (items, progress):
+        grouped = people.group(items, told=progress.told, **work, **engine)
+    if as_json:
+        for face in grouped:
+            values = {"path": face.path, "box": _rounded(face.box), "group": face.group}
+            _say(json.dumps(values))
+        return progress.status()
+    groups: dict[int, list[str]] = {}
+    for face in grouped:
+        if face.group is not None:
+            groups.setdefault(face.group, []).append(face.path)
+    for number, photos in sorted(groups.items()):
+        _say(f"Person {number + 1}: {len(photos)} faces")
+        for path in photos:
+            _say(f"  {path}")
+    alone = sum(face.group is None for face in grouped)
+    click.echo(
+        f"{len(groups)} people in {len(grouped) - alone} faces; {alone} faces stay alone.", err=True
+    )
+    return progress.status()
+
+
+@contextmanager
+def _progress(paths: tuple[str, ...]) -> Generator[tuple[list[str | Outcome], Progress]]:
+    """Find the photos, then show progress over them on standard error."""
+    items = list(walk(paths))
+    if not items:
+        endings = "no photo in there: folders are searched for JPEG, PNG, WebP, TIFF, HEIC and such"
+        raise click.UsageError(f"{', '.join(paths)}: {endings}")
+    with Progress(len(items)) as progress:
+        yield items, progress
+
+
+def _as_json(outcome: Outcome) -> str:
+    error = outcome.error and {"code": outcome.error.code, "message": outcome.error.message}
+    found = outcome.faces
+    reason = found and found.reason and {"code": found.reason, "message": found.reason.message}
+    values = {
+        "path": outcome.path,
+        "width": found and found.width,
+        "height": found and found.height,
+        "faces": [] if found is None else _faces_as_values(found),
+        "reason": reason,
+        "error": error,
+    }
+    return json.dumps(values)
+
+
+def _faces_as_values(found: Faces) -> list[dict[str, Any]]:
+    return [
+        {
+            "box": _rounded(face.box),
+            "score": round(face.score, 4),
+            "landmarks": [_rounded(point) for point in face.landmarks],
+            "quality": round(face.quality, 3),
+        }
+        for face in found
+    ]
+
+
+def _as_text(outcome: Outcome) -> str:
+    if outcome.error:
+        return f"{outcome.path}: {outcome.error.code}: {outcome.error.message}"
+    found = outcome.faces
+    assert found is not None  # an outcome is one or the other
+    if found.reason:
+        return f"{outcome.path}: no face: {found.reason.message}"
+    lines = [f"{outcome.path}: {len(found)} face{'s' * (len(found) > 1)}"]
+    for face in found:
+        x1, y1, x2, y2 = (round(float(side)) for side in face.box)
+        lines.append(
+            f"  {x2 - x1} x {y2 - y1} at {x1}, {y1}; "
+            f"score {face.score:.3f}, quality {face.quality:.2f}"
+        )
+    return "\n".join(lines)
+
+
+def _rounded(numbers: FloatArray) -> list[float]:
+    return [round(float(number), 1) for number in numbers]
+
+
+def _percent(probability: float) -> str:
+    """In words that never claim certainty: 99.95 % stays below 100."""
+    return f"{min(max(100 * probability, 0.1), 99.9):.1f} %"
+
+
+def _say(line: str) -> None:
+    """Print a line at once; a reader that went away, such as `head`, ends the command quietly."""
+    try:
+        # File names need not be text: what cannot be shown is written as an escape.
+        print(line.encode(errors="backslashreplace").decode(), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(DONE)

@@ -1,0 +1,128 @@
+"""Match: how sure is it that two faces are one person?
+
+A distance is 1 - cosine of two embeddings. A probability says how the distance weighs, from pairs
+of people whose names are known, and always has a prior: even odds when two photos are compared;
+when a person is sought among many faces, the share of the faces that are theirs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookwho.core.embed import unit
+from lookwho.core.types import DoubleArray, FloatArray
+
+# A probability from here on is called the same person.
+SAME = 0.5
+EVEN_ODDS = 0.5
+# Rounds in which the share of faces that are the person's is estimated; it settles in a few.
+_ROUNDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two faces compared.
+
+    Attributes:
+        distance: 1 - cosine, 0 to 2.
+        probability: that they are one person, at even odds.
+        same: whether Lookwho says so.
+    """
+
+    distance: float
+    probability: float
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """A person compared with many faces.
+
+    Attributes:
+        distances: (n,) float64, 1 - cosine.
+        probabilities: (n,) float64, at the prior.
+        same: (n,) bool, whether Lookwho calls it a match.
+        prior: the estimated share of the faces that are the person's.
+    """
+
+    distances: DoubleArray
+    probabilities: DoubleArray
+    same: NDArray[np.bool_]
+    prior: float
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a person is found by: the mean of the reference embeddings.
+
+    Attributes:
+        vector: (d,) float32 of unit length.
+        references: how many it is made from; more make the same distance weigh differently.
+    """
+
+    vector: FloatArray
+    references: int
+
+    @classmethod
+    def of(cls, embeddings: FloatArray) -> Query:
+        """Make one query of (k, d) reference embeddings of unit length."""
+        return cls(unit(embeddings.mean(axis=0)), len(embeddings))
+
+    def score(self, embeddings: FloatArray) -> Scores:
+        """Compare with (n, d) embeddings of unit length, among which the person is sought.
+
+        The prior is the share of these faces that are the person's, estimated from the distances
+        themselves by expectation maximisation, at least one face and at most half of them.
+        """
+        distances = _distances(embeddings, self.vector)
+        evidence = log_likelihood_ratio(distances, self.references)
+        prior = _share(evidence)
+        probabilities = _probability(evidence, prior)
+        return Scores(distances, probabilities, probabilities >= SAME, prior)
+
+
+def compare_embeddings(a: FloatArray, b: FloatArray) -> Comparison:
+    """Compare two embeddings (d,) of unit length at even odds."""
+    distance = _distances(a[None], b)
+    probability = float(_probability(log_likelihood_ratio(distance, 1), EVEN_ODDS)[0])
+    return Comparison(float(distance[0]), probability, probability >= SAME)
+
+
+def log_likelihood_ratio(distances: DoubleArray, references: int = 1) -> DoubleArray:
+    """Return how much more likely each distance is for one person than for two, as a logarithm.
+
+    A line in the Euclidean distance of the unit vectors, sqrt(2 * distance), fitted by logistic
+    regression on labelled photos for 1, 2, 3 and 5 references (`python -m bench calibrate`).
+    """
+    fits = _calibration()
+    usable = max(count for count in fits if count <= references)
+    intercept, slope = fits[usable]
+    return intercept + slope * np.sqrt(2 * np.maximum(distances, 0))
+
+
+def _distances(embeddings: FloatArray, vector: FloatArray) -> DoubleArray:
+    return 1 - embeddings.astype(np.float64) @ vector.astype(np.float64)
+
+
+def _probability(evidence: DoubleArray, prior: float) -> DoubleArray:
+    return 1 / (1 + np.exp(-(evidence + np.log(prior / (1 - prior)))))
+
+
+def _share(evidence: DoubleArray) -> float:
+    share = least = 1 / (len(evidence) + 1)
+    for _ in range(_ROUNDS):
+        share = min(max(float(_probability(evidence, share).mean()), least), EVEN_ODDS)
+    return share
+
+
+@cache
+def _calibration() -> dict[int, tuple[float, float]]:
+    text = files("lookwho.core").joinpath("measured.json").read_text(encoding="utf-8")
+    fits = json.loads(text)["calibration"]
+    return {int(count): (intercept, slope) for count, (intercept, slope) in fits.items()}

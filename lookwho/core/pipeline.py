@@ -1,0 +1,134 @@
+"""The engine in one call: a photo in, its faces out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import cv2
+import numpy as np
+
+from lookwho.core import packs, quality
+from lookwho.core.image import Picture, Source, read
+from lookwho.core.types import ByteArray, Faces, FloatArray, Reason
+
+if TYPE_CHECKING:
+    from lookwho.core.batch import Outcome
+
+# A photo whose grey levels spread by less than this (their standard deviation) shows nothing.
+BLANK_SPREAD = 4.0
+
+
+class Analyzer:
+    """Finds, aligns and embeds the faces of photos.
+
+    Args:
+        pack: which models: "default", or "dlib" for dlib's own CNN detector.
+        threads: threads inside one operation. To use all cores take `batch`: one process a core
+            with one thread each is faster.
+        preset: how hard to look: "fast", "balanced" or "thorough".
+        int8: whether to embed in eight bits: 2.7 times as fast, slightly less exact. None: as
+            the preset says.
+        cache: the folder of the model cache; None for this user's own.
+
+    Raises:
+        InputError: there is no such pack or preset.
+        ModelError: a model file is missing, altered or unreadable.
+    """
+
+    def __init__(
+        self,
+        pack: str = "default",
+        *,
+        threads: int = 1,
+        preset: str = "balanced",
+        int8: bool | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        self.pack = packs.find_pack(pack)
+        self.preset = packs.find_preset(preset)
+        self.settings = packs.settings(pack, preset, int8, threads)
+        self._cache = cache
+        # Otherwise OpenCV starts a thread a core for work that takes a millisecond.
+        cv2.setNumThreads(threads)
+        self._stages = packs.load(
+            self.pack, self.preset, int8=self.settings["int8"], threads=threads, cache=cache
+        )
+
+    def __call__(self, source: Source) -> Faces:
+        """Analyse one photo.
+
+        Args:
+            source: a path, the bytes of a file, a PIL image, or (h, w, 3) uint8 RGB.
+
+        Raises:
+            InputError: the photo is missing, broken, too large or no photo.
+        """
+        return self.analyze(read(source, target=self.preset.crop_side))
+
+    def analyze(self, picture: Picture) -> Faces:
+        """Analyse a photo that has been decoded already."""
+        searched, zoom = self._searched(picture.pixels)
+        found = self._stages.detector.detect(searched)
+        # From pixels of the searched image to pixels of the one that crops are cut from, whose
+        # corners lie half a pixel outside its first and last pixels' centres.
+        chips = self._stages.aligner.align(picture.pixels, _zoomed(found.anchors, zoom))
+        embeddings, encodings = self._stages.embedder.embed(chips)
+        boxes, landmarks = _zoomed(found.boxes, zoom), _zoomed(found.landmarks, zoom)
+        worth = quality.assess(boxes, landmarks, chips)
+        to_original = 1 / picture.scale
+        order = np.argsort(-(boxes[:, 2] - boxes[:, 0]), kind="stable")
+        return Faces(
+            boxes=_zoomed(boxes, to_original)[order],
+            landmarks=_zoomed(landmarks, to_original)[order],
+            scores=found.scores[order],
+            quality=worth[order],
+            embeddings=embeddings[order],
+            encodings=encodings[order],
+            width=picture.width,
+            height=picture.height,
+            reason=None if len(order) else self._reason(searched, found.best_rejected),
+            pack=self.pack.name,
+        )
+
+    def batch(
+        self, paths: Iterable[str | Path], *, processes: int | None = None
+    ) -> Iterator[Outcome]:
+        """Analyse many files over several processes, as a stream in the order of `paths`.
+
+        A file that cannot be read, that hangs or that crashes its process gives an `Outcome` with
+        an error; the others go on.
+
+        Args:
+            paths: what to analyse.
+            processes: how many; None for one a core.
+        """
+        from lookwho.core.batch import run
+
+        return run(paths, self.settings, processes=processes, cache=self._cache)
+
+    def _searched(self, pixels: ByteArray) -> tuple[ByteArray, float]:
+        """Return the image to search, and how much larger `pixels` are."""
+        longest = max(pixels.shape[:2])
+        if longest <= self.preset.detect_side:
+            return pixels, 1.0
+        zoom = longest / self.preset.detect_side
+        size = (max(1, round(pixels.shape[1] / zoom)), max(1, round(pixels.shape[0] / zoom)))
+        return cast("ByteArray", cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)), zoom
+
+    def _reason(self, searched: ByteArray, best_rejected: float) -> Reason:
+        if min(searched.shape[:2]) < self.preset.min_face:
+            return Reason.TOO_SMALL
+        if best_rejected > 0:
+            return Reason.UNSURE
+        if searched.mean(axis=2).std() < BLANK_SPREAD:
+            return Reason.BLANK
+        return Reason.NOTHING
+
+
+def _zoomed(coordinates: FloatArray, zoom: float) -> FloatArray:
+    """Scale coordinates (..., x, y, ..), whose first pixel's centre is 0, 0."""
+    if zoom == 1:
+        return coordinates
+    return ((coordinates + 0.5) * zoom - 0.5).astype(np.float32)

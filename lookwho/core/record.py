@@ -1,0 +1,60 @@
+"""Faces as bytes: how they cross from process to process and into the results cache.
+
+One line of JSON and then the arrays as they lie in memory. Not pickle: what reads hostile files
+must not be able to make its reader run code.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from lookwho.core.errors import InputError
+from lookwho.core.types import Faces, FloatArray, Reason
+
+_ARRAYS = ("boxes", "landmarks", "scores", "quality", "embeddings", "encodings")
+
+
+def dump(faces: Faces) -> bytes:
+    """Return the faces of one photo as bytes."""
+    arrays = {name: getattr(faces, name) for name in _ARRAYS}
+    head = {
+        "width": faces.width,
+        "height": faces.height,
+        "reason": faces.reason,
+        "pack": faces.pack,
+        "shapes": {name: array.shape for name, array in arrays.items() if array is not None},
+    }
+    body = b"".join(array.astype("<f4").tobytes() for array in arrays.values() if array is not None)
+    return json.dumps(head).encode() + b"\n" + body
+
+
+def load(data: bytes) -> Faces:
+    """Return what `dump` was given.
+
+    Raises:
+        InputError: the bytes are damaged.
+    """
+    try:
+        return _load(data)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"a stored result is damaged: {error}") from error
+
+
+def _load(data: bytes) -> Faces:
+    line, body = data.split(b"\n", 1)
+    head: dict[str, Any] = json.loads(line)
+    numbers = np.frombuffer(body, "<f4").astype(np.float32)
+    arrays: dict[str, FloatArray | None] = dict.fromkeys(_ARRAYS)
+    at = 0
+    for name, shape in head["shapes"].items():
+        count = int(np.prod(shape))
+        arrays[name] = numbers[at : at + count].reshape(shape)
+        at += count
+    if at != len(numbers):
+        raise ValueError(f"{len(numbers)} numbers instead of {at}")
+    reason = head["reason"] and Reason(head["reason"])
+    rest = {"width": head["width"], "height": head["height"], "pack": head["pack"]}
+    return Faces(**arrays, **rest, reason=reason)  # type: ignore[arg-type]

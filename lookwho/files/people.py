@@ -1,0 +1,245 @@
+"""Compare two faces, find a person in folders, group a folder into people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lookwho.core import packs
+from lookwho.core.batch import Outcome
+from lookwho.core.errors import InputError, NoFace, SeveralFaces
+from lookwho.core.group import group as group_embeddings
+from lookwho.core.image import Source
+from lookwho.core.match import Comparison, Query, compare_embeddings
+from lookwho.core.pipeline import Analyzer
+from lookwho.core.types import Face, Faces, FloatArray
+from lookwho.files.analysis import analyze_files
+from lookwho.files.results import Results
+from lookwho.files.walk import walk
+
+# The one face that is meant, among several in a photo, has at least this many times the area of
+# any other: a person before bystanders, and not one of two friends.
+DOMINANCE = 3.0
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str] | Outcome]
+Told = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A face that may be the person sought.
+
+    Attributes:
+        path: the photo.
+        box: (4,) float32 x1, y1, x2, y2 in pixels of the upright photo.
+        distance: 1 - cosine to the references, 0 to 2.
+        probability: that it is the same person, among so many faces.
+        same: whether Lookwho calls it a match.
+    """
+
+    path: str
+    box: FloatArray
+    distance: float
+    probability: float
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """A face and its group.
+
+    Attributes:
+        path: the photo.
+        box: (4,) float32 x1, y1, x2, y2 in pixels of the upright photo.
+        group: which person, the one with most faces being 0; None for a face that stays alone.
+    """
+
+    path: str
+    box: FloatArray
+    group: int | None
+
+
+def compare(a: Source, b: Source, *, analyzer: Analyzer | None = None) -> Comparison:
+    """Compare the faces of two photos.
+
+    Args:
+        a: a path, the bytes of a file, a PIL image, or (h, w, 3) uint8 RGB, with one face, or one
+            that is much larger than all others.
+        b: likewise.
+        analyzer: what finds the faces; None for one with the defaults.
+
+    Raises:
+        NoFace, SeveralFaces: a photo does not show which face is meant.
+        InputError: a photo cannot be read.
+    """
+    analyzer = analyzer or Analyzer()
+    first, second = (
+        only_face(analyzer(photo), _name(photo, which)) for photo, which in ((a, "a"), (b, "b"))
+    )
+    return compare_embeddings(first.embedding, second.embedding)
+
+
+def compare_files(
+    a: str | os.PathLike[str],
+    b: str | os.PathLike[str],
+    *,
+    results: Results | None = None,
+    processes: int | None = None,
+    cache: Path | None = None,
+    **settings: Any,
+) -> Comparison:
+    """Compare two files as `compare` does, in a process of their own and remembering results.
+
+    Args:
+        a, b: the files.
+        results, processes, cache, settings: as for `find`.
+    """
+    work = {"processes": processes, "cache": cache, "results": results}
+    first, second = _references([a, b], {"settings": packs.settings(**settings), **work})
+    return compare_embeddings(first.embedding, second.embedding)
+
+
+def find(
+    references: Sequence[Source],
+    paths: Paths,
+    *,
+    everything: bool = False,
+    told: Told | None = None,
+    results: Results | None = None,
+    processes: int | None = None,
+    cache: Path | None = None,
+    **settings: Any,
+) -> list[Match]:
+    """Find a person in photos.
+
+    Args:
+        references: photos of the person, one face each; several make one better query.
+        paths: photos and folders to look in.
+        everything: all faces, best first, not only what is called a match.
+        told: called with the outcome of each photo, for progress and errors.
+        results: what is remembered from earlier runs; None to remember nothing.
+        processes: how many; None for one a core.
+        cache: the folder of the model cache; None for this user's own.
+        settings: pack, preset and int8, as for `Analyzer`.
+
+    Returns:
+        The matches, best first.
+
+    Raises:
+        NoFace, SeveralFaces: a reference does not show which face is meant.
+        InputError: a reference cannot be read.
+    """
+    if not references:
+        raise InputError("there is no reference: give at least one photo of the person")
+    chosen = packs.settings(**settings)
+    work = {"settings": chosen, "processes": processes, "cache": cache, "results": results}
+    query = Query.of(np.stack([face.embedding for face in _references(references, work)]))
+    owners: list[tuple[str, FloatArray]] = []
+    embeddings: list[FloatArray] = []
+    for path, faces in _read(paths, told, work):
+        owners += [(path, box) for box in faces.boxes]
+        embeddings.append(faces.embeddings)
+    if not owners:
+        return []
+    scored = query.score(np.concatenate(embeddings))
+    matches = [
+        Match(path, box, float(distance), float(probability), bool(same))
+        for (path, box), distance, probability, same in zip(
+            owners, scored.distances, scored.probabilities, scored.same, strict=True
+        )
+        if same or everything
+    ]
+    return sorted(matches, key=lambda match: (match.distance, match.path))
+
+
+def group(
+    paths: Paths,
+    *,
+    told: Told | None = None,
+    results: Results | None = None,
+    processes: int | None = None,
+    cache: Path | None = None,
+    **settings: Any,
+) -> list[Grouped]:
+    """Group the faces of photos into people.
+
+    Args:
+        paths: photos and folders.
+        told, results, processes, cache, settings: as for `find`.
+
+    Returns:
+        All faces, in the order of the photos.
+    """
+    chosen = packs.settings(**settings)
+    work = {"settings": chosen, "processes": processes, "cache": cache, "results": results}
+    owners: list[tuple[str, FloatArray]] = []
+    photos: list[int] = []
+    embeddings: list[FloatArray] = []
+    for number, (path, faces) in enumerate(_read(paths, told, work)):
+        owners += [(path, box) for box in faces.boxes]
+        photos += [number] * len(faces)
+        embeddings.append(faces.embeddings)
+    if not owners:
+        return []
+    labels = group_embeddings(np.concatenate(embeddings), photos=np.array(photos))
+    return [
+        Grouped(path, box, None if label < 0 else int(label))
+        for (path, box), label in zip(owners, labels, strict=True)
+    ]
+
+
+def only_face(faces: Faces, name: str) -> Face:
+    """Return the one face that a photo of a person is about.
+
+    Raises:
+        NoFace: there is none.
+        SeveralFaces: there are several, and none is much larger than all others.
+    """
+    if not len(faces):
+        why = faces.reason.message if faces.reason else "there is none"
+        raise NoFace(f"no face in {name}: {why}")
+    sides = faces.boxes[:, 2:] - faces.boxes[:, :2]
+    areas = sides[:, 0] * sides[:, 1]
+    order = np.argsort(-areas, kind="stable")
+    if len(faces) > 1 and areas[order[0]] < DOMINANCE * areas[order[1]]:
+        raise SeveralFaces(
+            f"{len(faces)} faces in {name}: crop the picture to the one that is meant"
+        )
+    return faces[int(order[0])]
+
+
+def _references(references: Sequence[Source], work: dict[str, Any]) -> Iterator[Face]:
+    if all(isinstance(photo, str | os.PathLike) for photo in references):
+        paths = [os.fspath(Path(photo).expanduser()) for photo in references]  # type: ignore[arg-type]
+        for outcome in analyze_files(paths, **work):
+            yield only_face(_faces(outcome), outcome.path)
+        return
+    settings, cache = work["settings"], work["cache"]
+    analyzer = Analyzer(**settings, cache=cache)
+    for number, photo in enumerate(references, 1):
+        yield only_face(analyzer(photo), _name(photo, f"reference {number}"))
+
+
+def _faces(outcome: Outcome) -> Faces:
+    if outcome.error:
+        raise outcome.error
+    assert outcome.faces is not None  # an outcome is one or the other
+    return outcome.faces
+
+
+def _read(paths: Paths, told: Told | None, work: dict[str, Any]) -> Iterator[tuple[str, Faces]]:
+    single = isinstance(paths, str | os.PathLike)
+    for outcome in analyze_files(walk([paths] if single else paths), **work):  # type: ignore[list-item]
+        if told:
+            told(outcome)
+        if outcome.faces:
+            yield outcome.path, outcome.faces
+
+
+def _name(photo: Source, otherwise: str) -> str:
+    return os.fspath(photo) if isinstance(photo, str | os.PathLike) else f"photo {otherwise}"  # type: ignore[return-value]
