@@ -21,7 +21,6 @@ import logging
 import os
 import re
 import stat
-import struct
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator
@@ -32,9 +31,8 @@ from typing import BinaryIO, TypeAlias
 
 import cv2
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, features
+from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -44,6 +42,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from lookwho.core import jpeg
 from lookwho.core.errors import (
     BrokenImage,
     FileMissing,
@@ -51,43 +50,13 @@ from lookwho.core.errors import (
     ImageTooLarge,
     InputError,
     LookwhoError,
-    NotAnImage,
     OutOfMemory,
 )
+from lookwho.core.kinds import kind_of
+from lookwho.core.limits import MAX_BYTES, MAX_PIXELS, check_size, check_strips, check_tags, mega
 from lookwho.core.types import ByteArray, FloatArray
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
-
-MEGA = 1_000_000
-
-# Pixels of the original, by the memory that decoding one of them was measured to take.
-MAX_PIXELS = {
-    "JPEG": 400 * MEGA,  # none: it is reduced while it is decoded, row by row
-    "PNG": 120 * MEGA,  # 4 bytes: Pillow keeps RGB as RGBX
-    "TIFF": 120 * MEGA,  # 4 bytes, and one strip or tile: see `_check_strips`
-    "GIF": 120 * MEGA,  # 1 byte
-    "BMP": 120 * MEGA,  # 4 bytes
-    "HEIF": 50 * MEGA,  # 8 bytes, 16 where ten bits are stored; telephones make 48 million pixels
-    "AVIF": 50 * MEGA,  # 9 to 14 bytes
-    "WEBP": 40 * MEGA,  # 18 bytes: two canvases of its animation decoder, and two copies
-}
-# Bytes of the file, for the kinds that are held in memory as a whole.
-MAX_BYTES = {
-    **dict.fromkeys(("JPEG", "PNG", "GIF"), 256 * MEGA),
-    **dict.fromkeys(("HEIF", "AVIF", "WEBP"), 48 * MEGA),
-}
-# A progressive JPEG keeps every coefficient until its last scan, 2 bytes each.
-MAX_COEFFICIENTS = 250 * MEGA
-# How many of them its scans may visit. Programs write about ten scans; a thousand empty ones fit
-# in a few kilobytes and would keep a core busy for minutes.
-MAX_VISITS = 4_000 * MEGA
-# Bytes for a TIFF: the picture, its largest strip and the values of its tags; for these alone.
-MAX_TIFF = 850 * MEGA
-MAX_TAGS = 100 * MEGA
-MAX_TAG_COUNT = 200  # twice of what is seen; libtiff prints a line for each that it does not know
-
-CUT_SHORT = "the file ends before the picture does: it was cut short, so copy or upload it again"
-NO_SIZE = "the picture has no width or no height"
 
 _PLUGINS: dict[str, Callable[[BinaryIO], ImageFile]] = {
     "JPEG": JpegImageFile,
@@ -152,7 +121,7 @@ def read(source: Source, *, target: int = 2000, max_pixels: int | None = None) -
     if isinstance(source, Image.Image):
         kind = source.format or "Pillow"
         with _refusals(kind), _alone():
-            _check_size("PNG", source.size, most)
+            check_size("PNG", source.size, most)
             return _finish(source, source.size, target, kind)
     if isinstance(source, bytes):
         return _read_file(io.BytesIO(source), len(source), target, most)
@@ -173,7 +142,13 @@ def _open(path: str | os.PathLike[str]) -> BinaryIO:
             raise FileMissing(f"{name} is a folder, not a picture")
         if not stat.S_ISREG(mode):  # a pipe could be waited on for ever
             raise FileMissing(f"{name} is not an ordinary file")
-        return Path(path).open("rb")
+        file = Path(path).open("rb")
+        try:
+            file.peek()  # what cannot be read says so only now
+        except BaseException:
+            file.close()
+            raise
+        return file
     except FileNotFoundError as error:
         raise FileMissing(f"there is no file {name}") from error
     except PermissionError as error:
@@ -184,10 +159,10 @@ def _open(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def _read_file(file: BinaryIO, size: int, target: int, most: int) -> Picture:
-    kind = _kind(file.read(512))
+    kind = kind_of(file.read(512))
     if size > MAX_BYTES.get(kind, size):
         raise ImageTooLarge(
-            f"the file has {_mega(size)} MB, and of a {kind} at most {_mega(MAX_BYTES[kind])} MB "
+            f"the file has {mega(size)} MB, and of a {kind} at most {mega(MAX_BYTES[kind])} MB "
             "are read"
         )
     file.seek(0)
@@ -202,14 +177,14 @@ def _read_file(file: BinaryIO, size: int, target: int, most: int) -> Picture:
                 return _read_heif(file, target, most)
             tags = 0
             if kind == "TIFF":
-                tags = _check_tags(file, size)
+                tags = check_tags(file, size)
             image = _PLUGINS[kind](file)
             original = image.size
-            _check_size(kind, original, most)
+            check_size(kind, original, most)
             if isinstance(image, TiffImageFile):
-                _check_strips(image, tags)
+                check_strips(image, tags)
             if isinstance(image, JpegImageFile):
-                factor = _jpeg_factor(original, target)
+                factor = jpeg.reduction(original, target)
                 image.draft(None, (max(1, original[0] // factor), max(1, original[1] // factor)))
             return _finish(image, original, target, kind)
 
@@ -226,13 +201,13 @@ def _refusals(kind: str) -> Generator[None]:
     except Image.DecompressionBombError as error:
         pixels = re.search(r"\d+", str(error))  # the frame of a GIF, beyond what its header says
         raise ImageTooLarge(
-            f"the {kind} holds {_mega(int(pixels[0])) if pixels else 'too many'} million pixels, "
-            f"and at most {_mega(MAX_PIXELS['GIF'])} million are decoded: shrink the picture first"
+            f"the {kind} holds {mega(int(pixels[0])) if pixels else 'too many'} million pixels, "
+            f"and at most {mega(MAX_PIXELS['GIF'])} million are decoded: shrink the picture first"
         ) from error
     except Exception as error:
         # OSError, SyntaxError, ValueError, KeyError, struct.error, EOFError, TypeError, ...
         if isinstance(error, EOFError) or "truncated" in str(error).lower():
-            raise BrokenImage(CUT_SHORT) from error
+            raise BrokenImage(jpeg.CUT_SHORT) from error
         told = str(error) if isinstance(error, OSError | SyntaxError | ValueError) else ""
         raise BrokenImage(f"the {kind} data are damaged{': ' if told else ''}{told}") from error
 
@@ -261,273 +236,15 @@ def _alone() -> Generator[None]:
         yield
 
 
-# --- what kind of file it is ---
-
-_SIGNATURES = (
-    (b"\xff\xd8", "JPEG"),
-    (b"\x89PNG", "PNG"),
-    (b"GIF8", "GIF"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"II+\0", "TIFF"),
-    (b"MM\0+", "TIFF"),
-)
-_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
-# In small letters, as is what they are compared with.
-_FOREIGN = (
-    (b"version https://git-lfs", "a git-LFS pointer (fetch the real file by 'git lfs pull')"),
-    (b"%pdf-", "a PDF"),
-    (b"%!ps", "a PostScript drawing"),
-    (b"<svg", "an SVG drawing"),
-    (b"<!doctype html", "an HTML page"),
-    (b"<html", "an HTML page"),
-    (b"pk\x03\x04", "a ZIP archive or an Office document"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document"),
-    (b"8bps", "a Photoshop document"),
-    (b"\0\0\0\x0cjp  ", "a JPEG 2000 picture"),
-    (b"\xffo\xffq", "a JPEG 2000 picture"),
-    (b"\0\0\0\x0cjxl ", "a JPEG XL picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\0\0\1\0", "an icon"),
-    (b"fujifilmccd-raw", "a raw photo"),
-    (b"iiu\0", "a raw photo"),
-    (b"iiro", "a raw photo"),
-    (b"\x1ae\xdf\xa3", "a video (Matroska or WebM)"),
-)
-
-
-def _kind(head: bytes) -> str:
-    """Name the kind of a file by its first bytes, or raise NotAnImage with what it is instead."""
-    for signature, kind in _SIGNATURES:
-        if head.startswith(signature):
-            if kind == "TIFF" and head[8:10] == b"CR":
-                raise _not_read("a raw photo")
-            return kind
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[:2] == b"BM" and head[15:18] == b"\0\0\0":  # the upper bytes of a header's length
-        return "BMP"
-    if head[4:8] == b"ftyp":
-        return _kind_by_brands(head)
-    if not head:
-        raise NotAnImage("the file is empty")
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").lower()
-    for signature, what in _FOREIGN:
-        if start.startswith(signature):
-            raise _not_read(what)
-    if start.startswith(b"<?xml"):
-        raise _not_read("an SVG drawing" if b"<svg" in start else "an XML document")
-    if head[4:8] in (b"moov", b"mdat", b"wide") or head[8:12] == b"AVI ":
-        raise _not_read("a video")
-    if len(head) > 8 and not re.search(rb"[\0-\x08\x0e-\x1f\x7f]", head):
-        raise _not_read("a text file")
-    raise _not_read("no picture that is known here")
-
-
-def _kind_by_brands(head: bytes) -> str:
-    """Tell HEIC, AVIF and videos apart: all begin with a list of four-letter brands."""
-    end = min(int.from_bytes(head[:4], "big"), len(head))
-    brands = {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
-    if brands & {b"avif", b"avis"}:
-        if not features.check("avif"):
-            raise FormatNotInstalled("this Pillow was built without AVIF: pip install -U pillow")
-        return "AVIF"
-    if brands & _HEIF_BRANDS or head[8:12] in (b"mif1", b"msf1"):
-        return "HEIF"
-    raise _not_read("a raw photo" if head[8:11] == b"crx" else "a video (MP4 or MOV)")
-
-
-def _not_read(what: str) -> NotAnImage:
-    return NotAnImage(
-        f"this is {what}; what can be read is JPEG, PNG, WebP, TIFF, GIF, BMP, HEIC and AVIF"
-    )
-
-
-# --- limits, from the headers ---
-
-
-def _check_size(kind: str, size: tuple[int, int], most: int) -> None:
-    width, height = size
-    if width < 1 or height < 1:
-        raise BrokenImage(NO_SIZE)
-    limit = min(MAX_PIXELS[kind], most)
-    if width * height > limit:
-        raise ImageTooLarge(
-            f"{width} x {height} is {_mega(width * height)} million pixels, and at most "
-            f"{_mega(limit)} million are decoded: shrink the picture first"
-        )
-
-
-def _check_tags(file: BinaryIO, size: int) -> int:
-    """Return what the tags of a TIFF take once Pillow unpacks them; refuse what is too much."""
-    head = file.read(16)
-    order, big = "<" if head[:1] == b"I" else ">", b"+" in head[2:4]
-    (start,) = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)
-    file.seek(start)
-    count = int.from_bytes(file.read(8 if big else 2), "little" if order == "<" else "big")
-    entry = struct.Struct(order + ("HHQ8x" if big else "HHI4x"))
-    if count > MAX_TAG_COUNT:
-        raise BrokenImage(f"the TIFF data are damaged: they claim to have {count} tags")
-    entries = file.read(count * entry.size)
-    costs: dict[int, int] = {}
-    for tag, kind, values in entry.iter_unpack(entries[: len(entries) // entry.size * entry.size]):
-        of_bytes = kind in (1, 2, 6, 7)
-        if values * (1 if of_bytes else 2) > size:
-            continue  # Pillow skips values that the file cannot hold
-        # Pillow makes objects for every strip or tile: only 300 bytes, but in 14 microseconds.
-        costs.setdefault(tag, values * (1000 if tag in (273, 324) else 1 if of_bytes else 8))
-    taken = sum(costs.values())
-    if taken > MAX_TAGS:
-        raise ImageTooLarge(
-            f"unpacking the tags of this TIFF takes {_mega(taken)} MB, and at most "
-            f"{_mega(MAX_TAGS)} MB are spent: save it anew, without layers and in larger strips"
-        )
-    file.seek(0)
-    return taken
-
-
-def _check_strips(image: TiffImageFile, taken: int) -> None:
-    """Refuse a TIFF whose largest strip or tile does not fit into memory beside the picture."""
-    tags = image.tag_v2
-    pixels = image.width * image.height
-    needed = pixels * {"1": 1, "L": 1, "P": 1, "I;16": 2}.get(image.mode, 4)
-    needed *= 1 if tags.get(0x0112, 1) == 1 else 2  # Pillow turns a copy upright
-    if image.info["compression"] != "raw":
-        rows = min(tags.get(278, tags[257]), tags[257])
-        strip = tags[322] * tags[323] if 322 in tags else tags[256] * rows
-        samples = 4 if tags.get(262) == 6 else tags.get(277, 1)  # YCbCr is unpacked as RGBX
-        needed += strip * samples * max(tags.get(258, (1,))) // 8
-    needed += 2 * taken  # once as tags, once as EXIF
-    if needed > MAX_TIFF:
-        raise ImageTooLarge(
-            f"decoding this TIFF of {image.width} x {image.height} takes {_mega(needed)} MB, and "
-            f"at most {_mega(MAX_TIFF)} MB are spent: shrink it, or save it in smaller strips"
-        )
-
-
-def _mega(number: int) -> str:
-    return f"{number / MEGA:,.0f}" if number >= 10 * MEGA else f"{number / MEGA:.2g}"
-
-
-# --- JPEG ---
-
-# A marker with a length after it; 0xff before 0x00 or a restart mark is data.
-_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
-_END = b"\xff\xd9"
-_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
-_PROGRESSIVE = {0xC2, 0xCA}
-_LOSSLESS = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}
-
-
-@dataclass(frozen=True, slots=True)
-class _JpegHeader:
-    size: tuple[int, int]
-    components: int
-    coefficients: int  # that must be kept, 0 where rows are decoded one after the other
-    orientation: int
-    scan: int  # where the first scan begins
-
-
 def _read_jpeg(data: bytes, target: int, most: int) -> Picture | None:
-    """Decode by libjpeg-turbo, without Pillow's copies; None for what only Pillow may read."""
-    header = _jpeg_header(data)
-    width, height = header.size
-    factor = _jpeg_factor(header.size, target)
-    # Without a reduction a JPEG takes as much memory as any other picture.
-    _check_size("JPEG", header.size, min(most, MAX_PIXELS["PNG"] * factor**2))
-    if header.coefficients:
-        scans = 1 + data.count(b"\xff\xda", header.scan, data.find(_END, header.scan))
-        visits = header.coefficients * scans
-        if header.coefficients > MAX_COEFFICIENTS or visits > MAX_VISITS:
-            raise ImageTooLarge(
-                f"a progressive JPEG of {width} x {height} pixels in {scans} scans takes too much "
-                "to decode: shrink it, or save it as a baseline JPEG"
-            )
-    if header.components not in (1, 3):
-        return None
-    pixels = _decode_jpeg(data, header, factor, target)
+    header = jpeg.read_header(data)
+    pixels = jpeg.decode(data, header, target, most)
     if pixels is None:
         return None
     pixels = _reduce(pixels, max(1, max(pixels.shape[:2]) // target))
-    if header.orientation >= 5:
-        width, height = height, width
+    turned = header.orientation >= 5
+    width, height = header.size[::-1] if turned else header.size
     return Picture(_upright(pixels, header.orientation), width, height, "JPEG")
-
-
-def _jpeg_header(data: bytes) -> _JpegHeader:
-    """Walk the segments up to the first scan, past the junk that every browser forgives."""
-    frame = exif = xmp = b""
-    kind, at = 0, 2
-    for _ in range(10_000):
-        found = _MARKER.search(data, at)
-        if found is None or found.end() + 2 > len(data):
-            raise BrokenImage(CUT_SHORT)
-        marker, start = found[1][0], found.end()
-        at = start + int.from_bytes(data[start : start + 2], "big")
-        body = data[start + 2 : at]
-        if marker in _LOSSLESS:
-            raise NotAnImage("this is a lossless or hierarchical JPEG, which is not read")
-        if marker in _FRAMES:
-            frame, kind = frame or body, kind or marker
-        elif marker == 0xE1 and body.startswith(b"Exif\0"):
-            exif = exif or body[6:]
-        elif marker == 0xE1 and body.startswith(b"http://ns.adobe.com/xap/1.0/"):
-            xmp = xmp or body
-        elif marker in (0xD9, 0xDA):
-            break
-    else:
-        raise BrokenImage("the JPEG data are damaged: they hold thousands of segments")
-    if marker == 0xD9 or len(frame) < 9:
-        raise BrokenImage("the JPEG data are damaged: the picture's header is missing")
-    height, width, components = struct.unpack_from(">HHB", frame, 1)
-    if width < 1 or height < 1:
-        raise BrokenImage(NO_SIZE)
-    sampling = [(byte >> 4, byte & 15) for byte in frame[7 : 6 + 3 * components : 3]]
-    largest = max(h for h, _ in sampling) * max(v for _, v in sampling)
-    kept = width * height * sum(h * v for h, v in sampling) // max(largest, 1)
-    # Baseline files are kept as well, when the first scan holds fewer colours than the frame.
-    if kind not in _PROGRESSIVE and body[:1] == bytes([components]):
-        kept = 0
-    return _JpegHeader((width, height), components, kept, _orientation(exif, xmp), start)
-
-
-def _jpeg_factor(size: tuple[int, int], target: int) -> int:
-    """Choose 1, 2, 4 or 8: libjpeg has fast code for these reductions only."""
-    return next((n for n in (8, 4, 2) if -(-max(size) // n) >= target), 1)
-
-
-def _decode_jpeg(data: bytes, header: _JpegHeader, factor: int, target: int) -> ByteArray | None:
-    width, height = header.size
-    least = -(-max(width, height) // factor)
-
-    def decode(data: bytes, *, strict: bool) -> ByteArray:
-        return simplejpeg.decode_jpeg(
-            data,
-            "RGB",
-            # Plain chroma upsampling saves a tenth, where the picture is shrunk later anyway.
-            fastupsample=max(width, height) > target,
-            min_width=least if width >= height else 0,
-            min_height=0 if width >= height else least,
-            strict=strict,
-        )
-
-    try:
-        return decode(data, strict=True)
-    except ValueError as error:
-        if data.find(_END, header.scan) < 0:
-            if header.coefficients:  # of a progressive JPEG whole scans may be lost
-                raise BrokenImage(CUT_SHORT) from error
-            try:
-                return decode(data + _END, strict=True)  # all is there but the mark of the end
-            except ValueError:
-                raise BrokenImage(CUT_SHORT) from error
-    try:
-        return decode(data, strict=False)
-    except ValueError:
-        return None  # rare samplings and the like
-
-
-# --- HEIC ---
 
 
 def _read_heif(file: BinaryIO, target: int, most: int) -> Picture:
@@ -538,7 +255,7 @@ def _read_heif(file: BinaryIO, target: int, most: int) -> Picture:
             "reading HEIC pictures needs an extra: pip install 'lookwho[heif]'"
         ) from error
     heif = pi_heif.HeifFile(file)
-    _check_size("HEIF", heif.size, most)
+    check_size("HEIF", heif.size, most)
     image = heif.to_pillow()
     image.info.clear()  # libheif turns the picture, and EXIF must not turn it again
     return _finish(image, image.size, target, "HEIF")
@@ -640,30 +357,12 @@ def _reduce(pixels: ByteArray, factor: int) -> ByteArray:
 
 # --- orientation ---
 
-_XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 _TURNS = {
     3: cv2.ROTATE_180,
     6: cv2.ROTATE_90_CLOCKWISE,
     7: cv2.ROTATE_180,
     8: cv2.ROTATE_90_COUNTERCLOCKWISE,
 }
-
-
-def _orientation(exif: bytes, xmp: bytes) -> int:
-    """Find the orientation, 1 to 8, in the EXIF data of a JPEG, or else in its XMP data."""
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-    try:
-        (start,) = struct.unpack_from(f"{order}I", exif, 4) if order else (len(exif),)
-        (count,) = struct.unpack_from(f"{order or '<'}H", exif, start)
-        for at in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind = struct.unpack_from(f"{order}HH", exif, at)
-            if tag == 0x0112:
-                (turn,) = struct.unpack_from(f"{order}{'I' if kind == 4 else 'H'}", exif, at + 8)
-                return turn if 1 <= turn <= 8 else 1
-    except struct.error:
-        pass  # damaged EXIF data say nothing, and the picture is sound without them
-    found = _XMP_ORIENTATION.search(xmp)
-    return int(found[1]) if found else 1
 
 
 def _upright(pixels: ByteArray, orientation: int) -> ByteArray:

@@ -52,7 +52,7 @@ class Thresholds:
 
     proposal: float = 0.6
     refinement: float = 0.7
-    output: float = 0.75
+    output: float = 0.8
 
 
 class Mtcnn:

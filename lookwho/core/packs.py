@@ -72,7 +72,7 @@ PACKS = {
     ),
 }
 PRESETS = {
-    "fast": Preset(800, 1500, 32, mtcnn.Thresholds(0.7, 0.8, 0.75), int8=True),
+    "fast": Preset(800, 1500, 32, mtcnn.Thresholds(0.7, 0.8, 0.8), int8=True),
     "balanced": Preset(800, 1500, 20, mtcnn.Thresholds()),
     "thorough": Preset(1600, 3000, 20, mtcnn.Thresholds()),
 }

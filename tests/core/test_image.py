@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin, features
 
-from lookwho.core import image
+from lookwho.core import jpeg
 from lookwho.core.errors import (
     BrokenImage,
     FileMissing,
@@ -283,7 +283,7 @@ def test_a_baseline_jpeg_with_one_scan_a_colour_is_read():
     scans = [scan[:5] + bytes([n]) + scan[6:] for n, scan in enumerate(scans, 1)]
     jpeg = tables[:at] + frame + tables[at + 13 :] + b"".join(scans) + b"\xff\xd9"
 
-    assert image._jpeg_header(jpeg).coefficients == 3 * 96 * 64
+    assert jpeg.read_header(jpeg).coefficients == 3 * 96 * 64
     assert_looks_like_corners(read(jpeg).pixels)
 
 
