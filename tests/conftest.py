@@ -12,11 +12,11 @@ import hypothesis
 import pytest
 import refuse_network  # noqa: F401  from here on, no connection leaves the machine
 
+from tests.media import MEDIA
 from tools.samples import folder as samples_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 UNDER_CI = bool(os.environ.get("CI"))
-MEDIA = Path(os.environ.get("LOOKWHO_MEDIA") or ROOT.parent / "shared" / "media")
 NO_MEDIA = "no folder of real media; LOOKWHO_MEDIA names it, see CONTRIBUTING.md"
 NO_SAMPLES = "no sample photos: `make venv` fetches them when it can reach a package index"
 
@@ -39,7 +39,7 @@ hypothesis.settings.load_profile("ci" if UNDER_CI else "here")
 @pytest.fixture(scope="session")
 def media() -> Path:
     """The folder of real, labelled media; the test is skipped without it."""
-    if not MEDIA.is_dir():
+    if MEDIA is None:
         pytest.skip(NO_MEDIA)
     return MEDIA
 
@@ -56,7 +56,7 @@ def samples() -> Path:
 @pytest.fixture(scope="session")
 def photos(request) -> list[Path]:
     """At least seven photos, each with at least one face, wherever they can be had from."""
-    if not MEDIA.is_dir():
+    if MEDIA is None:
         folder = request.getfixturevalue("samples")
         return sorted(path for path in folder.iterdir() if path.suffix in {".jpg", ".png"})
     found = sorted((MEDIA / "official").glob("*.jpg"))
@@ -66,6 +66,14 @@ def photos(request) -> list[Path]:
     for person in sorted((MEDIA / "identities").iterdir())[:5]:
         found += sorted(person.iterdir())[:2]
     return found
+
+
+@pytest.fixture(scope="session")
+def analyzer():
+    """The engine with its defaults."""
+    from lookwho.core.pipeline import Analyzer  # so that tests which do without start sooner
+
+    return Analyzer()
 
 
 def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

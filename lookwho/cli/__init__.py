@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -48,6 +49,8 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and end the process with its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal shows every name
     sys.exit(_run(arguments))
 
 
@@ -55,7 +58,7 @@ def _run(arguments: list[str] | None) -> Any:
     try:
         return cli.main(arguments, standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("Interrupted. What was finished is remembered: run it again to go on.", err=True)
+        click.echo("Interrupted.", err=True)
         return INTERRUPTED
     except click.ClickException as error:
         error.show()

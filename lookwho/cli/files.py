@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import click
 
 from lookwho.cli import DONE, NO
-from lookwho.cli.progress import Progress
+from lookwho.cli.progress import Progress, say, shown
 from lookwho.core import packs
 from lookwho.core.batch import Outcome
 from lookwho.core.types import Faces, FloatArray
@@ -28,12 +26,18 @@ Command = Callable[..., int]
 def _engine_options(command: Command) -> Command:
     """Options of every command that analyses photos."""
 
-    @click.option("--pack", default="default", show_default=True, type=click.Choice(packs.PACKS))
+    @click.option(
+        "--pack",
+        default="default",
+        show_default=True,
+        type=click.Choice(list(packs.PACKS)),
+        help="; ".join(f"{pack.name}: {pack.description}" for pack in packs.PACKS.values()) + ".",
+    )
     @click.option(
         "--preset",
         default="balanced",
         show_default=True,
-        type=click.Choice(packs.PRESETS),
+        type=click.Choice(list(packs.PRESETS)),
         help="How hard to look: fast passes over small faces, thorough looks for smaller ones.",
     )
     @click.option(
@@ -61,6 +65,10 @@ def _engine_options(command: Command) -> Command:
         work = {"processes": processes, "results": results}
         try:
             return command(*args, engine=engine, work=work, **kwargs)
+        except KeyboardInterrupt:
+            if results and not results.problem:
+                click.echo("What was finished is remembered: run it again to go on.", err=True)
+            raise
         finally:
             if results:
                 results.close()
@@ -84,13 +92,16 @@ def faces(
     """Find the faces in photos and folders.
 
     With --json one object a photo: path, width, height, faces (box, score, landmarks, quality),
-    reason (why there is no face) and error (code, message) or null.
+    reason (why there is no face: code, message) or null, error (code, message) or null.
     """
     settings = packs.settings(**engine)
     with _progress(paths) as (items, progress):
         for outcome in analyze_files(items, settings, **work):
             progress.told(outcome)
-            _say(_as_json(outcome) if as_json else _as_text(outcome))
+            if as_json:
+                progress.say(_as_json(outcome))
+            elif outcome.faces is not None:
+                progress.say(_as_text(outcome.path, outcome.faces))
     return progress.status()
 
 
@@ -107,19 +118,17 @@ def compare(a: str, b: str, as_json: bool, engine: dict[str, Any], work: dict[st
     """
     comparison = people.compare_files(a, b, **work, **engine)
     if as_json:
-        _say(
-            json.dumps(
-                {
-                    "distance": round(comparison.distance, 6),
-                    "probability": round(comparison.probability, 6),
-                    "same": comparison.same,
-                }
-            )
-        )
+        values = {
+            "distance": _distance(comparison.distance, 6),
+            "probability": round(comparison.probability, 6),
+            "same": comparison.same,
+        }
+        say(json.dumps(values))
     else:
         verdict = "same person" if comparison.same else "not the same person"
         percent = _percent(comparison.probability)
-        _say(f"{verdict}: {percent} at even odds, distance {comparison.distance:.4f}")
+        distance = _distance(comparison.distance, 4)
+        say(f"{verdict}: {percent} at even odds, distance {distance:.4f}")
     return DONE if comparison.same else NO
 
 
@@ -147,8 +156,8 @@ def find(
 ) -> int:
     """Find a person in photos and folders, best first.
 
-    With --json one object a face: path, box, distance, probability. The probability is among all
-    the faces that were searched. Exit status 1: no match.
+    With --json one object a face: path, box, distance, probability, same (whether it is called a
+    match). The probability is among all the faces that were searched. Exit status 1: no match.
     """
     with _progress(paths) as (items, progress):
         matches = people.find(
@@ -159,12 +168,14 @@ def find(
             values = {
                 "path": match.path,
                 "box": _rounded(match.box),
-                "distance": round(match.distance, 6),
+                "distance": _distance(match.distance, 6),
                 "probability": round(match.probability, 6),
+                "same": match.same,
             }
-            _say(json.dumps(values))
+            say(json.dumps(values))
         else:
-            _say(f"{_percent(match.probability):>6}  {match.distance:.4f}  {match.path}")
+            distance = _distance(match.distance, 4)
+            say(f"{_percent(match.probability):>6}  {distance:.4f}  {shown(match.path)}")
     if not as_json:
         found = sum(match.same for match in matches)
         click.echo(f"{found} of {progress.faces} faces are called a match.", err=True)
@@ -188,16 +199,16 @@ def group(
     if as_json:
         for face in grouped:
             values = {"path": face.path, "box": _rounded(face.box), "group": face.group}
-            _say(json.dumps(values))
+            say(json.dumps(values))
         return progress.status()
     groups: dict[int, list[str]] = {}
     for face in grouped:
         if face.group is not None:
             groups.setdefault(face.group, []).append(face.path)
     for number, photos in sorted(groups.items()):
-        _say(f"Person {number + 1}: {len(photos)} faces")
+        say(f"Person {number + 1}: {len(photos)} faces")
         for path in photos:
-            _say(f"  {path}")
+            say(f"  {shown(path)}")
     alone = sum(face.group is None for face in grouped)
     click.echo(
         f"{len(groups)} people in {len(grouped) - alone} faces; {alone} faces stay alone.", err=True
@@ -211,7 +222,7 @@ def _progress(paths: tuple[str, ...]) -> Generator[tuple[list[str | Outcome], Pr
     items = list(walk(paths))
     if not items:
         endings = "no photo in there: folders are searched for JPEG, PNG, WebP, TIFF, HEIC and such"
-        raise click.UsageError(f"{', '.join(paths)}: {endings}")
+        raise click.UsageError(f"{', '.join(map(shown, paths))}: {endings}")
     with Progress(len(items)) as progress:
         yield items, progress
 
@@ -219,13 +230,13 @@ def _progress(paths: tuple[str, ...]) -> Generator[tuple[list[str | Outcome], Pr
 def _as_json(outcome: Outcome) -> str:
     error = outcome.error and {"code": outcome.error.code, "message": outcome.error.message}
     found = outcome.faces
-    reason = found and found.reason and {"code": found.reason, "message": found.reason.message}
+    reason = None if found is None else found.reason
     values = {
         "path": outcome.path,
-        "width": found and found.width,
-        "height": found and found.height,
+        "width": None if found is None else found.width,
+        "height": None if found is None else found.height,
         "faces": [] if found is None else _faces_as_values(found),
-        "reason": reason,
+        "reason": reason and {"code": reason, "message": reason.message},
         "error": error,
     }
     return json.dumps(values)
@@ -243,14 +254,10 @@ def _faces_as_values(found: Faces) -> list[dict[str, Any]]:
     ]
 
 
-def _as_text(outcome: Outcome) -> str:
-    if outcome.error:
-        return f"{outcome.path}: {outcome.error.code}: {outcome.error.message}"
-    found = outcome.faces
-    assert found is not None  # an outcome is one or the other
+def _as_text(path: str, found: Faces) -> str:
     if found.reason:
-        return f"{outcome.path}: no face: {found.reason.message}"
-    lines = [f"{outcome.path}: {len(found)} face{'s' * (len(found) > 1)}"]
+        return f"{shown(path)}: no face: {found.reason.message}"
+    lines = [f"{shown(path)}: {len(found)} face{'s' * (len(found) > 1)}"]
     for face in found:
         x1, y1, x2, y2 = (round(float(side)) for side in face.box)
         lines.append(
@@ -264,16 +271,11 @@ def _rounded(numbers: FloatArray) -> list[float]:
     return [round(float(number), 1) for number in numbers]
 
 
+def _distance(distance: float, digits: int) -> float:
+    """Round, and let no rounding error make it negative."""
+    return round(max(distance, 0.0), digits)
+
+
 def _percent(probability: float) -> str:
     """In words that never claim certainty: 99.95 % stays below 100."""
     return f"{min(max(100 * probability, 0.1), 99.9):.1f} %"
-
-
-def _say(line: str) -> None:
-    """Print a line at once; a reader that went away, such as `head`, ends the command quietly."""
-    try:
-        # File names need not be text: what cannot be shown is written as an escape.
-        print(line.encode(errors="backslashreplace").decode(), flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(DONE)

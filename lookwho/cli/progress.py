@@ -1,10 +1,16 @@
-"""Progress on the terminal: how far, how fast, how long still, and what could not be read."""
+"""What a person or a program is told: results, progress, and what could not be read.
+
+Results go to standard output and all else to standard error.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from types import TracebackType
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -14,12 +20,38 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from lookwho.cli import DONE, FAILED, INCOMPLETE
 from lookwho.core.batch import Outcome
 
 # Shorter work is over before a bar can be read.
 _WORTH_A_BAR = 5
+
+# What moves the cursor or ends a line, and the bytes of names that are no text.
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def shown(path: str) -> str:
+    r"""Return a file's name as one line that does nothing to a terminal.
+
+    >>> print(shown("a\nb"))
+    a\nb
+    """
+    return _UNSHOWN.sub(lambda found: ascii(found[0])[1:-1], path)
+
+
+def say(line: str) -> None:
+    """Print a result at once; a reader that went away, such as `head`, ends the command quietly."""
+    try:
+        click.echo(line)
+    except OSError as error:
+        # What Python holds back would fail once more when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            sys.exit(DONE)
+        click.echo(f"The results cannot be written: {error.strerror}", err=True)
+        sys.exit(FAILED)
 
 
 class Progress:
@@ -44,8 +76,8 @@ class Progress:
             console=console,
             disable=total < _WORTH_A_BAR or not console.is_terminal,
             transient=True,
-            # Lines that a command prints while the bar stands must stay plain.
-            redirect_stdout=sys.stdout.isatty(),
+            # `say` and `told` see to that; rich would break long lines.
+            redirect_stdout=False,
             redirect_stderr=False,
         )
         self._task = self._bar.add_task("photos", total=total, rate="")
@@ -61,14 +93,25 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
+        if self.failed and kind is None:
+            click.echo(f"{self.failed} of {self.total} files could not be read.", err=True)
+
+    def say(self, line: str) -> None:
+        """Print a result, above the bar where both are on a terminal."""
+        if self._bar.disable or not sys.stdout.isatty():
+            say(line)
+        else:
+            self._bar.console.print(Text(line), soft_wrap=True)
 
     def told(self, outcome: Outcome) -> None:
-        """Count one photo."""
+        """Count one photo, and tell what is wrong with it."""
         if outcome.error:
             self.failed += 1
-            if not self._bar.disable:
-                message = f"{outcome.path}: {outcome.error.code}: {outcome.error.message}"
-                self._bar.console.print(message, markup=False, highlight=False, soft_wrap=True)
+            line = f"{shown(outcome.path)}: {outcome.error.code}: {outcome.error.message}"
+            if self._bar.disable:
+                click.echo(line, err=True)
+            else:
+                self._bar.console.print(Text(line), soft_wrap=True)
         elif outcome.faces:
             self.faces += len(outcome.faces)
         speed = self._bar.tasks[0].speed

@@ -35,7 +35,7 @@ from lookwho.core.types import Faces
 
 # What one file may take. A picture of 400 million pixels needs 10 s and 800 MB.
 SECONDS_PER_FILE = 60.0
-BYTES_PER_WORKER = 1 << 30
+BYTES_PER_FILE = 1 << 30
 # Files handed out beyond the one whose result is due next, for each process: enough that a slow
 # file keeps no other process waiting, few enough that results do not pile up.
 AHEAD = 16
@@ -60,6 +60,7 @@ def run(
     processes: int | None = None,
     cache: Path | None = None,
     seconds: float = SECONDS_PER_FILE,
+    memory: int = BYTES_PER_FILE,
 ) -> Iterator[Outcome]:
     """Analyse files over several processes and yield an outcome for each, in their order.
 
@@ -69,13 +70,15 @@ def run(
         processes: how many; None for one a core.
         cache: the folder of the model cache.
         seconds: the most that one file may take.
+        memory: the most bytes that one file may take, beyond those of the models; kept on Linux.
 
     Raises:
+        InputError: there is no such pack or preset.
         ModelError: the models cannot be loaded.
         WorkerDied: no worker starts.
     """
     count = processes or usable_cores()
-    workers = [Worker(settings, cache, seconds) for _ in range(count)]
+    workers = [Worker(settings, cache, seconds, memory) for _ in range(count)]
     idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
     for worker in workers:
         idle.put(worker)
@@ -117,8 +120,15 @@ def usable_cores() -> int:
 class Worker:
     """A process that analyses one file at a time; started when first needed, and after a crash."""
 
-    def __init__(self, settings: Mapping[str, Any], cache: Path | None, seconds: float) -> None:
-        self._arguments = json.dumps({**settings, "cache": cache and os.fspath(cache)})
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        cache: Path | None = None,
+        seconds: float = SECONDS_PER_FILE,
+        memory: int = BYTES_PER_FILE,
+    ) -> None:
+        folder = cache and os.fspath(cache)
+        self._arguments = json.dumps({**settings, "cache": folder, "memory": memory})
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -141,15 +151,22 @@ class Worker:
         timer.start()
         try:
             _send(process.stdin, os.fsencode(path))
-            return _outcome(path, _receive(process.stdout))
+            outcome = _outcome(path, _receive(process.stdout))
+            if isinstance(outcome.error, OutOfMemory):
+                process.kill()  # what libraries leave behind then need not be sound
+                process.wait()
+            return outcome
         except OSError:
-            if timed_out.is_set():
-                error = TimedOut(f"reading the file took longer than {self._seconds:.0f} seconds")
-                return Outcome(path, None, error)
             how = _death(process.wait())
-            return Outcome(path, None, WorkerDied(f"reading the file crashed its process: {how}"))
+            error: LookwhoError = WorkerDied(f"reading the file crashed its process: {how}")
+            if timed_out.is_set():
+                error = TimedOut(f"reading the file took longer than {self._seconds:g} seconds")
+            return Outcome(path, None, error)
         finally:
             timer.cancel()
+            timer.join()
+            if timed_out.is_set():
+                process.wait()  # it was killed, be it after its answer: the next file needs another
 
     def stop(self) -> None:
         """End the process, now and for good."""
@@ -191,7 +208,7 @@ def serve() -> None:
     os.dup2(2, 1)  # a library that prints must not talk into the answers
     try:
         arguments: dict[str, Any] = json.loads(sys.argv[1])
-        cache = arguments.pop("cache")
+        cache, memory = arguments.pop("cache"), arguments.pop("memory")
         from lookwho.core.pipeline import Analyzer
 
         analyzer = Analyzer(**arguments, cache=cache and Path(cache))
@@ -199,31 +216,31 @@ def serve() -> None:
         _send(answers, _refusal(error))
         return
     _send(answers, _OK)
-    _limit_memory(BYTES_PER_WORKER)
+    _limit_memory(memory)
     while True:
         try:
             path = os.fsdecode(_receive(sys.stdin.buffer))
         except OSError:
             return  # the parent is gone
-        _send(answers, _answer(analyzer, path))
+        _send(answers, _answer(analyzer, path, memory))
 
 
-def _answer(analyzer: Any, path: str) -> bytes:
+def _answer(analyzer: Any, path: str, memory: int) -> bytes:
     try:
         return _OK + record.dump(analyzer(path))
+    except (MemoryError, OutOfMemory):
+        return _refusal(_out_of_memory(memory))
     except LookwhoError as error:
         return _refusal(error)
-    except MemoryError:
-        return _refusal(_out_of_memory())
     except Exception as error:
         # onnxruntime and OpenCV raise their own classes when memory is short.
         if "alloc" in str(error).lower() or "insufficient memory" in str(error).lower():
-            return _refusal(_out_of_memory())
+            return _refusal(_out_of_memory(memory))
         return _refusal(LookwhoError(f"unexpected {type(error).__name__}: {error}"))
 
 
-def _out_of_memory() -> OutOfMemory:
-    limit = f"{BYTES_PER_WORKER >> 20} MB"
+def _out_of_memory(memory: int) -> OutOfMemory:
+    limit = f"{memory >> 20} MB"
     return OutOfMemory(f"the file needs more memory than the {limit} that one file may take")
 
 
@@ -234,10 +251,10 @@ def _known(outcome: Outcome) -> Future[Outcome]:
 
 
 def _start(arguments: str, complaints: BinaryIO | Any) -> subprocess.Popen[bytes]:
-    # The same modules as here, however they were found.
+    # The same modules as here, however they were found, and none from the folder we are in: -P.
     path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     return subprocess.Popen(
-        [sys.executable, "-c", "from lookwho.core.batch import serve; serve()", arguments],
+        [sys.executable, "-P", "-c", "from lookwho.core.batch import serve; serve()", arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=complaints,
@@ -264,14 +281,19 @@ def _death(code: int) -> str:
     return f"signal {-code}"
 
 
-def _limit_memory(limit: int) -> None:
+def _limit_memory(more: int) -> None:
+    """Let this process take so many bytes more than it has taken for its models and libraries."""
     try:
         import resource
-    except ImportError:  # Windows has no such limits
+
+        # What can be written to, not what is mapped to read, such as files and libraries' code.
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+    except (ImportError, OSError):  # only Linux counts and limits in this way
         return
-    with contextlib.suppress(OSError, ValueError):
-        # What is written to, not what is mapped: model files and libraries do not count.
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = pages * resource.getpagesize() + more
+    limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
 
 
 def _outcome(path: str, answer: bytes, *, ready: bool = False) -> Outcome:

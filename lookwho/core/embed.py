@@ -15,6 +15,7 @@ from lookwho.core.graph import Graph
 from lookwho.core.quantize import Arithmetic, Ranges
 from lookwho.core.runtime import Session, run
 from lookwho.core.types import ByteArray, FloatArray
+from lookwho.core.vectors import unit
 
 CHIP_SIDE = 150
 DIMENSION = 128
@@ -65,17 +66,6 @@ class Embedder:
         vectors = self.encode(both)
         encodings = vectors[0::2]
         return unit(encodings + vectors[1::2]), np.ascontiguousarray(encodings)
-
-
-def unit(vectors: FloatArray) -> FloatArray:
-    """Scale vectors (..., d) to unit length; a vector of zeros stays one.
-
-    >>> unit(np.float32([[3, 4], [0, 0]]))
-    array([[0.6, 0.8],
-           [0. , 0. ]], dtype=float32)
-    """
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 def build(network: Network, ranges: Ranges | None = None, *, watched: bool = False) -> bytes:

@@ -24,7 +24,7 @@ import stat
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -126,7 +126,7 @@ def read(source: Source, *, target: int = 2000, max_pixels: int | None = None) -
     if isinstance(source, bytes):
         return _read_file(io.BytesIO(source), len(source), target, most)
     if isinstance(source, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
-        with _open(source) as file:
+        with _opened(source) as file:
             return _read_file(file, os.fstat(file.fileno()).st_size, target, most)
     raise InputError(
         "a picture is given as a path, bytes, a Pillow image or an array, "
@@ -134,28 +134,26 @@ def read(source: Source, *, target: int = 2000, max_pixels: int | None = None) -
     )
 
 
-def _open(path: str | os.PathLike[str]) -> BinaryIO:
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
     name = repr(os.fspath(path))
-    try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise FileMissing(f"{name} is a folder, not a picture")
-        if not stat.S_ISREG(mode):  # a pipe could be waited on for ever
-            raise FileMissing(f"{name} is not an ordinary file")
-        file = Path(path).open("rb")
+    with ExitStack() as stack:
         try:
-            file.peek()  # what cannot be read says so only now
-        except BaseException:
-            file.close()
-            raise
-        return file
-    except FileNotFoundError as error:
-        raise FileMissing(f"there is no file {name}") from error
-    except PermissionError as error:
-        raise FileMissing(f"{name} may not be read: permission denied") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FileMissing(f"{name} cannot be opened: {reason}") from error
+            mode = os.stat(path).st_mode
+            if stat.S_ISDIR(mode):
+                raise FileMissing(f"{name} is a folder, not a picture")
+            if not stat.S_ISREG(mode):  # a pipe could be waited on for ever, a device never ends
+                raise FileMissing(f"{name} is not an ordinary file")
+            file = stack.enter_context(Path(path).open("rb"))
+            file.peek()  # a broken disk says so only now
+        except FileNotFoundError as error:
+            raise FileMissing(f"there is no file {name}") from error
+        except PermissionError as error:
+            raise FileMissing(f"{name} may not be read: permission denied") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise FileMissing(f"{name} cannot be read: {reason}") from error
+        yield file
 
 
 def _read_file(file: BinaryIO, size: int, target: int, most: int) -> Picture:

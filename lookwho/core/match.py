@@ -15,8 +15,8 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from lookwho.core.embed import unit
 from lookwho.core.types import DoubleArray, FloatArray
+from lookwho.core.vectors import unit
 
 # A probability from here on is called the same person.
 SAME = 0.5

@@ -10,22 +10,23 @@ Networks, IEEE Signal Processing Letters 23(10), 2016; weights from the `mtcnn` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
-
 import cv2
 import numpy as np
 
 from lookwho.core.boxes import square, suppress, suppress_nested
 from lookwho.core.mtcnn_graphs import OUTPUT_SIDE, REFINE_SIDE
+from lookwho.core.packs import Thresholds
+from lookwho.core.resize import resized
 from lookwho.core.runtime import Session, run
 from lookwho.core.types import ByteArray, Detections, FloatArray
 
 # The proposal network sees a window of 12 pixels and answers on every second pixel.
 WINDOW = 12
 STRIDE = 2
-# Each level of the pyramid is smaller by this, nearly the square root of a half (the paper's).
-PYRAMID_FACTOR = 0.709
+# Each level of the pyramid is smaller by this. With it, the overlaps and the first threshold below
+# three networks find as many faces as with the reference implementation's 0.709, 0.5, 0.7 and 0.6,
+# with as few false ones, in 0.7 of the time (16 photos of labelled groups, 120 of street crowds).
+PYRAMID_FACTOR = 0.65
 # Rows of answers computed at once, and crops a run: what a second-level cache of 1 MB holds.
 STRIP_ROWS = 64
 BATCH = 32
@@ -34,9 +35,8 @@ REMAP_BATCH = 512
 # A candidate that the output network gives less than this at first sight is not looked at again.
 PROMISING = 0.3
 # Greatest overlaps: within a level, between levels, after refinement, and of nested boxes.
-# The reference implementation's values.
-OVERLAP_LEVEL = 0.5
-OVERLAP_PYRAMID = 0.7
+OVERLAP_LEVEL = 0.35
+OVERLAP_PYRAMID = 0.5
 OVERLAP_REFINED = 0.7
 OVERLAP_NESTED = 0.7
 # What lies outside the image, as a crop sees it: zero after normalisation, to half a grey level.
@@ -46,15 +46,6 @@ OUTSIDE = (127, 127, 127)
 MIRRORED_LANDMARKS = (1, 0, 2, 4, 3)
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """The least face probability after each network."""
-
-    proposal: float = 0.6
-    refinement: float = 0.7
-    output: float = 0.8
-
-
 class Mtcnn:
     """Finds faces and their five landmarks.
 
@@ -62,6 +53,8 @@ class Mtcnn:
         proposal, refinement, output: sessions of the graphs that `mtcnn_graphs.build` writes.
         min_face: the smallest face to look for, the side of its box in pixels.
         thresholds: what each network must give a candidate to pass it on.
+        both_ways: whether the last look sees the mirror image too, which costs a third more in
+            the output network and sorts out some false boxes.
     """
 
     def __init__(
@@ -70,14 +63,16 @@ class Mtcnn:
         refinement: Session,
         output: Session,
         *,
-        min_face: float = 20,
+        min_face: float = 22,
         thresholds: Thresholds | None = None,
+        both_ways: bool = True,
     ) -> None:
         self._proposal = proposal
         self._refinement = refinement
         self._output = output
         self._min_face = min_face
         self._thresholds = thresholds or Thresholds()
+        self._both_ways = both_ways
 
     def detect(self, pixels: ByteArray) -> Detections:
         """Find the faces of one image.
@@ -105,7 +100,7 @@ class Mtcnn:
         if not len(boxes):
             return np.zeros((0, 5, 2), np.float32)
         squares = square(boxes)
-        return _place(self._look_both_ways(pixels, squares)[2], squares)
+        return _place(self._look(pixels, squares)[2], squares)
 
     def _propose(self, pixels: ByteArray) -> FloatArray:
         height, width = pixels.shape[:2]
@@ -114,10 +109,8 @@ class Mtcnn:
         level = pixels
         found: list[tuple[FloatArray, FloatArray, FloatArray]] = []
         while min(height, width) * scale >= WINDOW:
-            size = (int(np.ceil(width * scale)), int(np.ceil(height * scale)))
             # From the level before, not from the whole image: the pyramid then costs one resize.
-            shrink = cv2.INTER_AREA if size[0] < level.shape[1] else cv2.INTER_LINEAR
-            level = cast("ByteArray", cv2.resize(level, size, interpolation=shrink))
+            level = resized(level, int(np.ceil(width * scale)), int(np.ceil(height * scale)))
             answer = self._scan(level)
             margin = answer[5] - answer[4]
             rows, columns = np.nonzero(margin > least)
@@ -155,7 +148,7 @@ class Mtcnn:
         return square(boxes[suppress(boxes, margin, OVERLAP_REFINED)])
 
     def _finish(self, pixels: ByteArray, candidates: FloatArray) -> Detections:
-        """Look at each candidate twice more before judging it.
+        """Look at each candidate again before judging it.
 
         The first answer says where the face really is; the network then sees that place, and its
         mirror image, and the two answers are averaged. On street photos this halves the false
@@ -167,7 +160,7 @@ class Mtcnn:
         if not promising.any():
             return Detections.empty(rejected)
         squares = square(_shifted(candidates, shift)[promising])
-        shift, margin, points = self._look_both_ways(pixels, squares)
+        shift, margin, points = self._look(pixels, squares)
         scores = _probability(margin)
         passed = scores > self._thresholds.output
         rejected = float(scores[~passed].max(initial=rejected))
@@ -177,11 +170,14 @@ class Mtcnn:
         anchors = anchors_of(landmarks)
         return Detections(boxes, scores[passed][keep], landmarks, anchors, rejected)
 
-    def _look_both_ways(
+    def _look(
         self, pixels: ByteArray, squares: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return shift (n, 4), margin (n,) and points (n, 5, 2): means with the mirror image's."""
         crops = _crops(pixels, squares, OUTPUT_SIDE)
+        if not self._both_ways:
+            shift, margin, flat = _run(self._output, crops)
+            return shift, margin, _pairs(flat)
         both = np.concatenate([crops, crops[:, :, ::-1]])
         (shift, shift_m), (margin, margin_m), (flat, flat_m) = (
             np.split(answer, 2) for answer in _run(self._output, both)

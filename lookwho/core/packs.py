@@ -1,29 +1,24 @@
 """Packs: which models work together, and presets: how hard they look.
 
 A pack is a detector, an aligner, an embedder and a calibration. Vectors of different packs are
-never compared.
+never compared. This module only tells; `stages` loads.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-
-from lookwho.core import embed, mmod, mtcnn, mtcnn_graphs, quantize, weights
-from lookwho.core.align import Aligner
-from lookwho.core.dlibfile import ShapePredictor, read_network, read_shape_predictor
-from lookwho.core.embed import Embedder
 from lookwho.core.errors import InputError
-from lookwho.core.landmarks import LandmarkPredictor
-from lookwho.core.mmod import MmodDetector
-from lookwho.core.runtime import Session, session
-from lookwho.core.types import ByteArray, Detections
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The least face probability after each of MTCNN's networks."""
+
+    proposal: float = 0.7
+    refinement: float = 0.7
+    output: float = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,46 +48,27 @@ class Preset:
         crop_side: the longest side, at least, of the image that faces are cut from.
         min_face: the smallest face in the searched image, in pixels.
         thresholds: of MTCNN's three networks.
+        both_ways: whether the detector looks at the mirror image too.
         int8: whether the embedder runs in eight bits.
     """
 
     detect_side: int
     crop_side: int
     min_face: float
-    thresholds: mtcnn.Thresholds
+    thresholds: Thresholds
+    both_ways: bool = True
     int8: bool = False
 
 
 PACKS = {
-    "default": Pack(
-        "default", embed.DIMENSION, "mtcnn", "MTCNN and dlib's ResNet: small and turned faces too"
-    ),
-    "dlib": Pack(
-        "dlib", embed.DIMENSION, "mmod", "dlib's CNN detector and ResNet, as dlib itself runs them"
-    ),
+    "default": Pack("default", 128, "mtcnn", "MTCNN and dlib's ResNet: small and turned faces too"),
+    "dlib": Pack("dlib", 128, "mmod", "dlib's CNN detector and ResNet, as dlib itself runs them"),
 }
 PRESETS = {
-    "fast": Preset(800, 1500, 32, mtcnn.Thresholds(0.7, 0.8, 0.8), int8=True),
-    "balanced": Preset(800, 1500, 20, mtcnn.Thresholds()),
-    "thorough": Preset(1600, 3000, 20, mtcnn.Thresholds()),
+    "fast": Preset(800, 1500, 32, Thresholds(refinement=0.8), both_ways=False, int8=True),
+    "balanced": Preset(800, 1500, 22, Thresholds()),
+    "thorough": Preset(1600, 3000, 20, Thresholds(refinement=0.6)),
 }
-
-
-class Detector(Protocol):
-    """Finds faces in an upright image."""
-
-    def detect(self, pixels: ByteArray) -> Detections:
-        """Find the faces of (h, w, 3) uint8 RGB."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """The loaded models of a pack: detect, align, embed."""
-
-    detector: Detector
-    aligner: Aligner
-    embedder: Embedder
 
 
 def find_pack(name: str) -> Pack:
@@ -115,52 +91,6 @@ def find_preset(name: str) -> Preset:
     if name not in PRESETS:
         raise InputError(f"there is no preset {name!r}; choose from {', '.join(PRESETS)}")
     return PRESETS[name]
-
-
-def load(pack: Pack, preset: Preset, *, int8: bool, threads: int, cache: Path | None) -> Stages:
-    """Load the models of a pack, building what is not yet in the cache.
-
-    Raises:
-        ModelError: a model file is missing, altered or unreadable.
-    """
-
-    def open_session(name: str, build: Callable[[], bytes]) -> Session:
-        return session(weights.built(name, build, cache), threads=threads)
-
-    proposal, refinement, output = (
-        open_session(name, partial(_mtcnn, name)) for name in mtcnn_graphs.NETWORKS
-    )
-    detector: Detector = mtcnn.Mtcnn(
-        proposal, refinement, output, min_face=preset.min_face, thresholds=preset.thresholds
-    )
-    if pack.detector == "mmod":
-        detector = MmodDetector(open_session("mmod", _mmod), detector.landmarks)
-    trees = np.load(io.BytesIO(weights.built("landmarks5", _landmarks5, cache)))
-    aligner = Aligner(LandmarkPredictor(ShapePredictor.from_arrays(trees)))
-    name = "resnet-int8" if int8 else "resnet"
-    embedder = Embedder(open_session(name, partial(_resnet, int8)))
-    return Stages(detector, aligner, embedder)
-
-
-def _mtcnn(name: str) -> bytes:
-    return mtcnn_graphs.build(name, weights.read_arrays(name))
-
-
-def _mmod() -> bytes:
-    return mmod.build(read_network(weights.read("mmod")))
-
-
-def _resnet(int8: bool) -> bytes:
-    ranges = quantize.shipped_ranges("resnet") if int8 else None
-    return embed.build(read_network(weights.read("resnet")), ranges)
-
-
-def _landmarks5() -> bytes:
-    file = io.BytesIO()
-    np.savez(
-        file, allow_pickle=False, **read_shape_predictor(weights.read("landmarks5")).to_arrays()
-    )
-    return file.getvalue()
 
 
 def settings(

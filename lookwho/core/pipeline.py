@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from lookwho.core import packs, quality
+from lookwho.core import packs, quality, stages
 from lookwho.core.image import Picture, Source, read
+from lookwho.core.resize import resized
 from lookwho.core.types import ByteArray, Faces, FloatArray, Reason
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Analyzer:
         self._cache = cache
         # Otherwise OpenCV starts a thread a core for work that takes a millisecond.
         cv2.setNumThreads(threads)
-        self._stages = packs.load(
+        self._stages = stages.load(
             self.pack, self.preset, int8=self.settings["int8"], threads=threads, cache=cache
         )
 
@@ -114,8 +115,8 @@ class Analyzer:
         if longest <= self.preset.detect_side:
             return pixels, 1.0
         zoom = longest / self.preset.detect_side
-        size = (max(1, round(pixels.shape[1] / zoom)), max(1, round(pixels.shape[0] / zoom)))
-        return cast("ByteArray", cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)), zoom
+        width, height = (max(1, round(side / zoom)) for side in pixels.shape[1::-1])
+        return resized(pixels, width, height), zoom
 
     def _reason(self, searched: ByteArray, best_rejected: float) -> Reason:
         if min(searched.shape[:2]) < self.preset.min_face:

@@ -6,21 +6,30 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lookwho.core import packs
 from lookwho.core.batch import Outcome
-from lookwho.core.errors import InputError, NoFace, SeveralFaces
+from lookwho.core.errors import (
+    FileMissing,
+    InputError,
+    LookwhoError,
+    NoFace,
+    SeveralFaces,
+    from_code,
+)
 from lookwho.core.group import group as group_embeddings
-from lookwho.core.image import Source
 from lookwho.core.match import Comparison, Query, compare_embeddings
-from lookwho.core.pipeline import Analyzer
 from lookwho.core.types import Face, Faces, FloatArray
 from lookwho.files.analysis import analyze_files
 from lookwho.files.results import Results
 from lookwho.files.walk import walk
+
+if TYPE_CHECKING:
+    from lookwho.core.image import Source
+    from lookwho.core.pipeline import Analyzer
 
 # The one face that is meant, among several in a photo, has at least this many times the area of
 # any other: a person before bystanders, and not one of two friends.
@@ -77,9 +86,9 @@ def compare(a: Source, b: Source, *, analyzer: Analyzer | None = None) -> Compar
         NoFace, SeveralFaces: a photo does not show which face is meant.
         InputError: a photo cannot be read.
     """
-    analyzer = analyzer or Analyzer()
+    analyzer = analyzer or _analyzer()
     first, second = (
-        only_face(analyzer(photo), _name(photo, which)) for photo, which in ((a, "a"), (b, "b"))
+        _face_of(analyzer, photo, _name(photo, which)) for photo, which in ((a, "a"), (b, "b"))
     )
     return compare_embeddings(first.embedding, second.embedding)
 
@@ -96,8 +105,12 @@ def compare_files(
     """Compare two files as `compare` does, in a process of their own and remembering results.
 
     Args:
-        a, b: the files.
-        results, processes, cache, settings: as for `find`.
+        a: a file with one face, or one that is much larger than all others.
+        b: likewise.
+        results: as for `find`.
+        processes: as for `find`.
+        cache: as for `find`.
+        **settings: as for `find`.
     """
     work = {"processes": processes, "cache": cache, "results": results}
     first, second = _references([a, b], {"settings": packs.settings(**settings), **work})
@@ -118,14 +131,15 @@ def find(
     """Find a person in photos.
 
     Args:
-        references: photos of the person, one face each; several make one better query.
+        references: photos of the person, one face each, as for `compare`; several make one better
+            query.
         paths: photos and folders to look in.
         everything: all faces, best first, not only what is called a match.
         told: called with the outcome of each photo, for progress and errors.
         results: what is remembered from earlier runs; None to remember nothing.
         processes: how many; None for one a core.
         cache: the folder of the model cache; None for this user's own.
-        settings: pack, preset and int8, as for `Analyzer`.
+        **settings: pack, preset and int8, as for `Analyzer`.
 
     Returns:
         The matches, best first.
@@ -134,6 +148,8 @@ def find(
         NoFace, SeveralFaces: a reference does not show which face is meant.
         InputError: a reference cannot be read.
     """
+    if isinstance(references, str):  # which is a sequence too, of letters
+        references = [references]
     if not references:
         raise InputError("there is no reference: give at least one photo of the person")
     chosen = packs.settings(**settings)
@@ -170,7 +186,11 @@ def group(
 
     Args:
         paths: photos and folders.
-        told, results, processes, cache, settings: as for `find`.
+        told: as for `find`.
+        results: as for `find`.
+        processes: as for `find`.
+        cache: as for `find`.
+        **settings: as for `find`.
 
     Returns:
         All faces, in the order of the photos.
@@ -215,21 +235,39 @@ def only_face(faces: Faces, name: str) -> Face:
 
 def _references(references: Sequence[Source], work: dict[str, Any]) -> Iterator[Face]:
     if all(isinstance(photo, str | os.PathLike) for photo in references):
-        paths = [os.fspath(Path(photo).expanduser()) for photo in references]  # type: ignore[arg-type]
-        for outcome in analyze_files(paths, **work):
-            yield only_face(_faces(outcome), outcome.path)
+        paths = [os.path.expanduser(photo) for photo in references]  # type: ignore[type-var]
+        for outcome in analyze_files(paths, **work):  # type: ignore[arg-type]
+            if outcome.error:
+                raise _named(outcome.error, outcome.path)
+            assert outcome.faces is not None  # an outcome is one or the other
+            yield only_face(outcome.faces, outcome.path)
         return
-    settings, cache = work["settings"], work["cache"]
-    analyzer = Analyzer(**settings, cache=cache)
+    analyzer = _analyzer(**work["settings"], cache=work["cache"])
     for number, photo in enumerate(references, 1):
-        yield only_face(analyzer(photo), _name(photo, f"reference {number}"))
+        yield _face_of(analyzer, photo, _name(photo, str(number)))
 
 
-def _faces(outcome: Outcome) -> Faces:
-    if outcome.error:
-        raise outcome.error
-    assert outcome.faces is not None  # an outcome is one or the other
-    return outcome.faces
+def _analyzer(**settings: Any) -> Analyzer:
+    # Imported here because the models' libraries take half a second, and photos that are files
+    # are analysed by other processes.
+    from lookwho.core.pipeline import Analyzer
+
+    return Analyzer(**settings)
+
+
+def _face_of(analyzer: Analyzer, photo: Source, name: str) -> Face:
+    try:
+        faces = analyzer(photo)
+    except LookwhoError as error:
+        raise _named(error, name) from error
+    return only_face(faces, name)
+
+
+def _named(error: LookwhoError, name: str) -> LookwhoError:
+    """Say which photo is meant, unless the message does so already."""
+    if isinstance(error, FileMissing):
+        return error
+    return from_code(error.code, f"{name}: {error.message}")
 
 
 def _read(paths: Paths, told: Told | None, work: dict[str, Any]) -> Iterator[tuple[str, Faces]]:

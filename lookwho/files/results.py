@@ -12,14 +12,21 @@ import hashlib
 import json
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from lookwho.core import record, weights
 from lookwho.core.batch import Outcome
-from lookwho.core.errors import FormatNotInstalled, InputError, from_code
+from lookwho.core.errors import (
+    FileMissing,
+    FormatNotInstalled,
+    InputError,
+    LookwhoError,
+    from_code,
+)
 from lookwho.core.weights import default_cache
 
 # To be raised with each change to what the engine finds, so that old results are not used.
@@ -27,6 +34,11 @@ REVISION = 1
 
 # Work that a kill -9 may lose; Ctrl-C loses nothing.
 SECONDS_BETWEEN_COMMITS = 2.0
+# A larger file is no photo that can be read, and to know it by its content would take long.
+MAX_BYTES = 1 << 30
+
+# Size in bytes, and time of change in nanoseconds.
+_Stamp: TypeAlias = tuple[int, int]
 
 _SCHEMA = """
 create table if not exists file (
@@ -54,7 +66,11 @@ class Results:
         revisions = {"results": REVISION, "models": weights.REVISION}
         self._settings = json.dumps({**relevant, **revisions}, sort_keys=True)
         self._path = (folder or default_cache()) / "results.sqlite3"
-        self._digests: dict[str, tuple[int, int, bytes]] = {}
+        # What `get` did not know, by path: the file's stamp and digest.
+        self._unknown: dict[str, tuple[_Stamp, bytes]] = {}
+        # Rows not yet written. Written one by one they would lock out other processes for seconds.
+        self._files: dict[bytes, tuple[bytes, int, int, bytes]] = {}
+        self._results: dict[bytes, tuple[Any, ...]] = {}
         self._committed = time.monotonic()
         self.problem: str | None = None
         self._database = self._opened()
@@ -62,46 +78,57 @@ class Results:
     def get(self, path: str) -> Outcome | None:
         """Return what is remembered of the file at `path`, or None."""
         try:
-            status = os.stat(path)
-            digest = self._digest(path, status)
+            stamp = _stamp(path)
+            digest = self._digest(path, stamp)
         except (OSError, ValueError):
             return None  # whoever reads the file says what is wrong with it
-        self._digests[path] = (status.st_size, status.st_mtime_ns, digest)
         rows = self._query(
             "select faces, code, message from result where digest = ? and settings = ?",
             (digest, self._settings),
         )
-        if not rows:
-            return None
-        faces, code, message = rows[0]
-        if code:
-            return Outcome(path, None, from_code(code, message))
-        with contextlib.suppress(InputError):  # damaged: to be made again
-            return Outcome(path, record.load(faces), None)
+        for faces, code, message in rows:
+            if code:
+                return Outcome(path, None, from_code(code, message))
+            with contextlib.suppress(InputError):  # damaged: to be made again
+                return Outcome(path, record.load(faces), None)
+        self._unknown[path] = stamp, digest
         return None
 
     def put(self, outcome: Outcome) -> None:
         """Remember an outcome that `get` did not know, unless it may be another one next time."""
-        known = self._digests.pop(outcome.path, None)
-        if known is None:
+        if outcome.path not in self._unknown:
             return
-        size, mtime_ns, digest = known
-        error = outcome.error
-        if error and (not isinstance(error, InputError) or isinstance(error, FormatNotInstalled)):
+        stamp, digest = self._unknown.pop(outcome.path)
+        try:
+            changed = _stamp(outcome.path) != stamp
+        except (OSError, ValueError):
+            changed = True
+        # Of a file that was changed meanwhile nobody knows which content was read.
+        if changed or not _lasting(outcome.error):
             return
-        faces = outcome.faces and record.dump(outcome.faces)
-        row = (digest, self._settings, faces, error and error.code, error and error.message)
-        self._query("insert or replace into result values (?, ?, ?, ?, ?)", row)
-        self._remember(outcome.path, size, mtime_ns, digest)
+        faces = None if outcome.faces is None else record.dump(outcome.faces)
+        code = message = None
+        if outcome.error:
+            code, message = outcome.error.code, outcome.error.message
+        self._results[digest] = (digest, self._settings, faces, code, message)
         if time.monotonic() - self._committed > SECONDS_BETWEEN_COMMITS:
             self.commit()
 
     def commit(self) -> None:
         """Write what was remembered to the disk."""
-        self._committed = time.monotonic()
         with self._tolerance():
             if self._database:
-                self._database.commit()
+                with self._database:
+                    self._database.executemany(
+                        "insert or replace into file values (?, ?, ?, ?)", self._files.values()
+                    )
+                    self._database.executemany(
+                        "insert or replace into result values (?, ?, ?, ?, ?)",
+                        self._results.values(),
+                    )
+        self._files.clear()
+        self._results.clear()
+        self._committed = time.monotonic()
 
     def close(self) -> None:
         """Write what was remembered and let go of the file."""
@@ -110,23 +137,17 @@ class Results:
             self._database.close()
             self._database = None
 
-    def _digest(self, path: str, status: os.stat_result) -> bytes:
+    def _digest(self, path: str, stamp: _Stamp) -> bytes:
         key = _key(path)
-        stamp = (status.st_size, status.st_mtime_ns)
-        rows = self._query("select digest from file where path = ? and size = ? and mtime_ns = ?",
-                           (key, *stamp))  # fmt: skip
+        rows = self._query(
+            "select digest from file where path = ? and size = ? and mtime_ns = ?", (key, *stamp)
+        )
         if rows:
             return rows[0][0]
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").digest()
-        self._remember(path, *stamp, digest)
+        self._files[key] = (key, *stamp, digest)
         return digest
-
-    def _remember(self, path: str, size: int, mtime_ns: int, digest: bytes) -> None:
-        self._query(
-            "insert or replace into file values (?, ?, ?, ?)",
-            (_key(path), size, mtime_ns, digest),
-        )
 
     def _query(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
         if self._database:
@@ -169,6 +190,29 @@ class Results:
             if database:
                 with contextlib.suppress(sqlite3.Error):
                     database.close()
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CORRUPT:
+                with contextlib.suppress(OSError):
+                    self._path.unlink()  # damaged deep inside: made anew next time
+
+
+def _lasting(error: LookwhoError | None) -> bool:
+    """Say whether another try would end in the same way."""
+    if isinstance(error, FileMissing | FormatNotInstalled):
+        return False
+    return error is None or isinstance(error, InputError)
+
+
+def _stamp(path: str) -> _Stamp:
+    """Return size and time of change.
+
+    Raises:
+        OSError: there is none, or it is nothing that is worth remembering.
+    """
+    status = os.stat(path)
+    # A pipe would be waited on for ever, a device never ends.
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+        raise OSError("no ordinary file")
+    return status.st_size, status.st_mtime_ns
 
 
 def _key(path: str) -> bytes:

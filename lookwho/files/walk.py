@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from lookwho.core.batch import Outcome
 from lookwho.core.errors import FileMissing
 
 # What is looked at inside a folder. A file that is named itself may be called anything.
 ENDINGS = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff")
-    + (".gif", ".bmp", ".dib", ".heic", ".heif", ".avif")
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp"}
+    | {".tif", ".tiff", ".gif", ".bmp", ".dib", ".heic", ".heif", ".avif"}
 )
 # Thumbnails that network storage leaves beside the photos.
 _SKIPPED = frozenset({"@eaDir", "#recycle", "lost+found"})
@@ -28,14 +27,15 @@ def walk(paths: Iterable[str | os.PathLike[str] | Outcome]) -> Iterator[str | Ou
         if isinstance(path, Outcome):
             yield path
             continue
-        path = Path(path).expanduser()
-        if path.is_dir():
+        # By os.path, which refuses no name, however odd: whoever reads it says what is wrong.
+        path = os.path.expanduser(path)
+        if os.path.isdir(path):
             yield from _walk_folder(path)
         else:
-            yield os.fspath(path)  # also where it leads nowhere: whoever reads it says so
+            yield path
 
 
-def _walk_folder(folder: Path) -> Iterator[str | Outcome]:
+def _walk_folder(folder: str) -> Iterator[str | Outcome]:
     refused: list[OSError] = []
     for parent, folders, names in os.walk(folder, onerror=refused.append):
         folders[:] = sorted(name for name in folders if not _hidden(name))

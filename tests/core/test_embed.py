@@ -10,12 +10,13 @@ import pytest
 from lookwho.core import packs, weights
 from lookwho.core.align import Aligner
 from lookwho.core.dlibfile import read_network, read_shape_predictor
-from lookwho.core.embed import BATCH, CHIP_SIDE, Embedder, build, unit
+from lookwho.core.embed import BATCH, CHIP_SIDE, Embedder, build
 from lookwho.core.errors import ModelFormat
 from lookwho.core.image import read
 from lookwho.core.landmarks import LandmarkPredictor
 from lookwho.core.quantize import shipped_ranges
 from lookwho.core.runtime import session
+from lookwho.core.vectors import unit
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookwho.core import evaluate
-from lookwho.core.embed import unit
+from lookwho.core.vectors import unit
 
 labels = st.lists(st.integers(0, 5), min_size=2, max_size=30).map(np.array)
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookwho.core.embed import unit
 from lookwho.core.group import ALONE, group, suitable_limit
+from lookwho.core.vectors import unit
 
 
 def crowd(seed, people=8, faces=5, spread=0.25, dim=16):

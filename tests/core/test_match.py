@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookwho.core.embed import unit
 from lookwho.core.match import Query, compare_embeddings, log_likelihood_ratio
+from lookwho.core.vectors import unit
 
 GENERATOR = np.random.default_rng(0)
 

@@ -5,8 +5,9 @@ from PIL import Image
 from lookwho.core import mtcnn, weights
 from lookwho.core.boxes import iou
 from lookwho.core.image import read
-from lookwho.core.mtcnn import Mtcnn, Thresholds
+from lookwho.core.mtcnn import Mtcnn
 from lookwho.core.mtcnn_graphs import NETWORKS, build
+from lookwho.core.packs import Thresholds
 from lookwho.core.runtime import session
 
 

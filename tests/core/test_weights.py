@@ -70,9 +70,9 @@ def test_a_build_that_fails_leaves_nothing_behind(tmp_path):
 
 def test_processes_that_start_at_once_do_not_clash(tmp_path):
     code = (
-        "import sys, pathlib; from lookwho.core import packs, weights;"
+        "import sys, pathlib; from lookwho.core import packs, stages;"
         "cache = pathlib.Path(sys.argv[1]);"
-        "packs.load(packs.find_pack('default'), packs.find_preset('fast'), int8=True, threads=1,"
+        "stages.load(packs.find_pack('default'), packs.find_preset('fast'), int8=True, threads=1,"
         " cache=cache)"
     )
     started = [
