@@ -21,6 +21,9 @@ from lookwho.core.vectors import unit
 # A probability from here on is called the same person.
 SAME = 0.5
 EVEN_ODDS = 0.5
+# Evidence beyond this is not believed: the calibration saw about a million pairs of strangers, so
+# it cannot know what happens more rarely than that.
+EVIDENCE_LIMIT = float(np.log(1e6))
 # Rounds in which the share of faces that are the person's is estimated; it settles in a few.
 _ROUNDS = 50
 
@@ -98,12 +101,14 @@ def log_likelihood_ratio(distances: DoubleArray, references: int = 1) -> DoubleA
     """Return how much more likely each distance is for one person than for two, as a logarithm.
 
     A line in the Euclidean distance of the unit vectors, sqrt(2 * distance), fitted by logistic
-    regression on labelled photos for 1, 2, 3 and 5 references (`python -m bench calibrate`).
+    regression on labelled photos for 1, 2, 3 and 5 references (`python -m bench calibrate`), and
+    cut off at `EVIDENCE_LIMIT`.
     """
     fits = _calibration()
     usable = max(count for count in fits if count <= references)
     intercept, slope = fits[usable]
-    return intercept + slope * np.sqrt(2 * np.maximum(distances, 0))
+    evidence = intercept + slope * np.sqrt(2 * np.maximum(distances, 0))
+    return np.clip(evidence, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
 
 
 def _distances(embeddings: FloatArray, vector: FloatArray) -> DoubleArray:

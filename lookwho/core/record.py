@@ -14,6 +14,7 @@ import numpy as np
 from lookwho.core.errors import InputError
 from lookwho.core.types import Faces, FloatArray, Reason
 
+_TYPES = {"width": int, "height": int, "pack": str}
 _ARRAYS = ("boxes", "landmarks", "scores", "quality", "embeddings", "encodings")
 
 
@@ -38,9 +39,13 @@ def load(data: bytes) -> Faces:
         InputError: the bytes are damaged.
     """
     try:
-        return _load(data)
-    except (ValueError, KeyError, TypeError) as error:
+        faces = _load(data)
+        _check(faces)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise InputError(f"a stored result is damaged: {error}") from error
+    except RecursionError as error:
+        raise InputError("a stored result is damaged: it is nested too deeply") from error
+    return faces
 
 
 def _load(data: bytes) -> Faces:
@@ -55,6 +60,18 @@ def _load(data: bytes) -> Faces:
         at += count
     if at != len(numbers):
         raise ValueError(f"{len(numbers)} numbers instead of {at}")
-    reason = head["reason"] and Reason(head["reason"])
-    rest = {"width": head["width"], "height": head["height"], "pack": head["pack"]}
+    for name, kind in _TYPES.items():
+        if not isinstance(head[name], kind):
+            raise TypeError(f"{name} is {head[name]!r}")
+    reason = None if head["reason"] is None else Reason(head["reason"])
+    rest = {name: head[name] for name in _TYPES}
     return Faces(**arrays, **rest, reason=reason)  # type: ignore[arg-type]
+
+
+def _check(faces: Faces) -> None:
+    count = len(faces.boxes)
+    dim = faces.embeddings.shape[1]
+    encodings = count if faces.encodings is None else len(faces.encodings)
+    found = [getattr(faces, name).shape for name in _ARRAYS[:-1]]
+    if found != [(count, 4), (count, 5, 2), (count,), (count,), (count, dim)] or encodings != count:
+        raise ValueError(f"arrays of shapes {found}")

@@ -3,7 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookwho.core.match import Query, compare_embeddings, log_likelihood_ratio
+from lookwho.core.match import (
+    EVIDENCE_LIMIT,
+    Query,
+    compare_embeddings,
+    log_likelihood_ratio,
+)
 from lookwho.core.vectors import unit
 
 GENERATOR = np.random.default_rng(0)
@@ -90,3 +95,10 @@ def test_several_references_make_one_query_of_unit_length():
     assert np.linalg.norm(query.vector) == pytest.approx(1, abs=1e-6)
     assert query.references == 4
     assert 1 - query.vector @ BASE < 0.05
+
+
+def test_no_distance_makes_it_certain():
+    certain = log_likelihood_ratio(np.array([0.0, 2.0]))
+
+    assert certain.tolist() == [EVIDENCE_LIMIT, -EVIDENCE_LIMIT]
+    assert compare_embeddings(BASE, BASE).probability < 1
