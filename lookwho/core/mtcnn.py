@@ -33,11 +33,11 @@ BATCH = 32
 # Crops sampled at once: cv2.remap takes images of less than 32,768 rows.
 REMAP_BATCH = 512
 # A candidate that the output network gives less than this at first sight is not looked at again.
-PROMISING = 0.3
+PROMISING = 0.4
 # Greatest overlaps: within a level, between levels, after refinement, and of nested boxes.
 OVERLAP_LEVEL = 0.35
 OVERLAP_PYRAMID = 0.5
-OVERLAP_REFINED = 0.7
+OVERLAP_REFINED = 0.5
 OVERLAP_NESTED = 0.7
 # What lies outside the image, as a crop sees it: zero after normalisation, to half a grey level.
 OUTSIDE = (127, 127, 127)
@@ -159,7 +159,8 @@ class Mtcnn:
         rejected = float(_probability(margin[~promising]).max(initial=0.0))
         if not promising.any():
             return Detections.empty(rejected)
-        squares = square(_shifted(candidates, shift)[promising])
+        boxes = _shifted(candidates, shift)[promising]
+        squares = square(boxes[suppress_nested(boxes, margin[promising], OVERLAP_NESTED)])
         shift, margin, points = self._look(pixels, squares)
         scores = _probability(margin)
         passed = scores > self._thresholds.output
