@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from lookwho.cli import DONE, NO
+from lookwho.cli import DONE, INTERRUPTED, NO
 from lookwho.cli.progress import Progress, say, shown
 from lookwho.core import packs
 from lookwho.core.batch import Outcome
@@ -66,9 +66,10 @@ def _engine_options(command: Command) -> Command:
         try:
             return command(*args, engine=engine, work=work, **kwargs)
         except KeyboardInterrupt:
-            if results and not results.problem:
-                click.echo("What was finished is remembered: run it again to go on.", err=True)
-            raise
+            kept = results is not None and not results.problem
+            again = " What was finished is remembered: run it again to go on." if kept else ""
+            click.echo(f"\nInterrupted.{again}", err=True)  # beside the terminal's own ^C
+            return INTERRUPTED
         finally:
             if results:
                 results.close()
@@ -178,7 +179,7 @@ def find(
             say(f"{_percent(match.probability):>6}  {distance:.4f}  {shown(match.path)}")
     if not as_json:
         found = sum(match.same for match in matches)
-        click.echo(f"{found} of {progress.faces} faces are called a match.", err=True)
+        click.echo(f"Matches: {found} of {progress.faces} faces.", err=True)
     return progress.status() or (DONE if any(match.same for match in matches) else NO)
 
 
@@ -210,9 +211,8 @@ def group(
         for path in photos:
             say(f"  {shown(path)}")
     alone = sum(face.group is None for face in grouped)
-    click.echo(
-        f"{len(groups)} people in {len(grouped) - alone} faces; {alone} faces stay alone.", err=True
-    )
+    people_found = "1 person" if len(groups) == 1 else f"{len(groups)} people"
+    click.echo(f"{people_found} in {len(grouped) - alone} faces; {alone} alone.", err=True)
     return progress.status()
 
 

@@ -32,13 +32,13 @@ _WORTH_A_BAR = 5
 _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def shown(path: str) -> str:
-    r"""Return a file's name as one line that does nothing to a terminal.
+def shown(text: str) -> str:
+    r"""Return a file's name, or more, as one line that does nothing to a terminal.
 
     >>> print(shown("a\nb"))
     a\nb
     """
-    return _UNSHOWN.sub(lambda found: ascii(found[0])[1:-1], path)
+    return _UNSHOWN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def say(line: str) -> None:
@@ -107,7 +107,7 @@ class Progress:
         """Count one photo, and tell what is wrong with it."""
         if outcome.error:
             self.failed += 1
-            line = f"{shown(outcome.path)}: {outcome.error.code}: {outcome.error.message}"
+            line = shown(f"{outcome.path}: {outcome.error.code}: {outcome.error.message}")
             if self._bar.disable:
                 click.echo(line, err=True)
             else:

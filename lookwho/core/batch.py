@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import queue
-import struct
 import subprocess
 import sys
 import tempfile
@@ -24,13 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lookwho.core import record
-from lookwho.core.errors import (
-    LookwhoError,
-    OutOfMemory,
-    TimedOut,
-    WorkerDied,
-    from_code,
-)
+from lookwho.core.errors import LookwhoError, OutOfMemory, TimedOut, WorkerDied, from_code
 from lookwho.core.types import Faces
 
 # What one file may take. A picture of 400 million pixels needs 10 s and 800 MB.
@@ -39,9 +32,6 @@ BYTES_PER_FILE = 1 << 30
 # Files handed out beyond the one whose result is due next, for each process: enough that a slow
 # file keeps no other process waiting, few enough that results do not pile up.
 AHEAD = 16
-
-_LENGTH = struct.Struct("<I")
-_OK, _ERROR = b"+", b"-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +100,15 @@ def run(
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use, which a container can limit."""
+    """Return how many cores this process may use: a container may have fewer than the machine."""
     try:
-        return len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows have no such call
-        return os.cpu_count() or 1
+        cores = os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):  # no quota, or none that is told in this way
+        quota, period = map(int, Path("/sys/fs/cgroup/cpu.max").read_text().split())
+        cores = min(cores, max(1, quota // period))
+    return cores
 
 
 class Worker:
@@ -150,8 +144,8 @@ class Worker:
         timer = threading.Timer(self._seconds, give_up)
         timer.start()
         try:
-            _send(process.stdin, os.fsencode(path))
-            outcome = _outcome(path, _receive(process.stdout))
+            record.send(process.stdin, os.fsencode(path))
+            outcome = _outcome(path, record.receive(process.stdout))
             if isinstance(outcome.error, OutOfMemory):
                 process.kill()  # what libraries leave behind then need not be sound
                 process.wait()
@@ -187,7 +181,7 @@ class Worker:
                     _end(self._process)
                 process = self._process = _start(self._arguments, complaints)
             try:
-                answer = _receive(process.stdout)
+                answer = record.receive(process.stdout)
             except OSError:
                 how = _death(process.wait())
                 complaints.seek(0)
@@ -196,52 +190,6 @@ class Worker:
         if error := _outcome("", answer, ready=True).error:
             raise error
         return process
-
-
-def serve() -> None:
-    """Be a worker: read paths from standard input and answer on standard output."""
-    import signal
-
-    # The terminal sends Ctrl-C to all processes; the parent decides what becomes of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a library that prints must not talk into the answers
-    try:
-        arguments: dict[str, Any] = json.loads(sys.argv[1])
-        cache, memory = arguments.pop("cache"), arguments.pop("memory")
-        from lookwho.core.pipeline import Analyzer
-
-        analyzer = Analyzer(**arguments, cache=cache and Path(cache))
-    except LookwhoError as error:
-        _send(answers, _refusal(error))
-        return
-    _send(answers, _OK)
-    _limit_memory(memory)
-    while True:
-        try:
-            path = os.fsdecode(_receive(sys.stdin.buffer))
-        except OSError:
-            return  # the parent is gone
-        _send(answers, _answer(analyzer, path, memory))
-
-
-def _answer(analyzer: Any, path: str, memory: int) -> bytes:
-    try:
-        return _OK + record.dump(analyzer(path))
-    except (MemoryError, OutOfMemory):
-        return _refusal(_out_of_memory(memory))
-    except LookwhoError as error:
-        return _refusal(error)
-    except Exception as error:
-        # onnxruntime and OpenCV raise their own classes when memory is short.
-        if "alloc" in str(error).lower() or "insufficient memory" in str(error).lower():
-            return _refusal(_out_of_memory(memory))
-        return _refusal(LookwhoError(f"unexpected {type(error).__name__}: {error}"))
-
-
-def _out_of_memory(memory: int) -> OutOfMemory:
-    limit = f"{memory >> 20} MB"
-    return OutOfMemory(f"the file needs more memory than the {limit} that one file may take")
 
 
 def _known(outcome: Outcome) -> Future[Outcome]:
@@ -254,7 +202,7 @@ def _start(arguments: str, complaints: BinaryIO | Any) -> subprocess.Popen[bytes
     # The same modules as here, however they were found, and none from the folder we are in: -P.
     path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", "from lookwho.core.batch import serve; serve()", arguments],
+        [sys.executable, "-P", "-c", "from lookwho.core.worker import serve; serve()", arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=complaints,
@@ -281,48 +229,9 @@ def _death(code: int) -> str:
     return f"signal {-code}"
 
 
-def _limit_memory(more: int) -> None:
-    """Let this process take so many bytes more than it has taken for its models and libraries."""
-    try:
-        import resource
-
-        # What can be written to, not what is mapped to read, such as files and libraries' code.
-        pages = int(Path("/proc/self/statm").read_text().split()[5])
-    except (ImportError, OSError):  # only Linux counts and limits in this way
-        return
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = pages * resource.getpagesize() + more
-    limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
-
-
 def _outcome(path: str, answer: bytes, *, ready: bool = False) -> Outcome:
     kind, body = answer[:1], answer[1:]
-    if kind == _ERROR:
+    if kind == record.ERROR:
         problem = json.loads(body)
         return Outcome(path, None, from_code(problem["code"], problem["message"]))
     return Outcome(path, None if ready else record.load(body), None)
-
-
-def _refusal(error: LookwhoError) -> bytes:
-    return _ERROR + json.dumps({"code": error.code, "message": error.message}).encode()
-
-
-def _send(stream: Any, message: bytes) -> None:
-    stream.write(_LENGTH.pack(len(message)) + message)
-    stream.flush()
-
-
-def _receive(stream: Any) -> bytes:
-    """Read one message.
-
-    Raises:
-        ConnectionError: the other process is gone.
-    """
-    head = stream.read(_LENGTH.size)
-    if len(head) == _LENGTH.size:
-        (length,) = _LENGTH.unpack(head)
-        message = stream.read(length)
-        if len(message) == length:
-            return message
-    raise ConnectionError("the other process is gone")

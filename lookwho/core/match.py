@@ -112,7 +112,8 @@ def log_likelihood_ratio(distances: DoubleArray, references: int = 1) -> DoubleA
 
 
 def _distances(embeddings: FloatArray, vector: FloatArray) -> DoubleArray:
-    return 1 - embeddings.astype(np.float64) @ vector.astype(np.float64)
+    cosines = embeddings.astype(np.float64) @ vector.astype(np.float64)
+    return np.maximum(1 - cosines, 0)  # rounding can carry a cosine past 1
 
 
 def _probability(evidence: DoubleArray, prior: float) -> DoubleArray:

@@ -7,6 +7,7 @@ must not be able to make its reader run code.
 from __future__ import annotations
 
 import json
+import struct
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,10 @@ from lookwho.core.errors import InputError
 from lookwho.core.types import Faces, FloatArray, Reason
 
 _TYPES = {"width": int, "height": int, "pack": str}
+# How an answer begins: faces follow, or the code and message of an error.
+OK, ERROR = b"+", b"-"
+
+_LENGTH = struct.Struct("<I")
 _ARRAYS = ("boxes", "landmarks", "scores", "quality", "embeddings", "encodings")
 
 
@@ -75,3 +80,24 @@ def _check(faces: Faces) -> None:
     found = [getattr(faces, name).shape for name in _ARRAYS[:-1]]
     if found != [(count, 4), (count, 5, 2), (count,), (count,), (count, dim)] or encodings != count:
         raise ValueError(f"arrays of shapes {found}")
+
+
+def send(stream: Any, message: bytes) -> None:
+    """Write one message to a stream of bytes."""
+    stream.write(_LENGTH.pack(len(message)) + message)
+    stream.flush()
+
+
+def receive(stream: Any) -> bytes:
+    """Read one message.
+
+    Raises:
+        ConnectionError: the other process is gone.
+    """
+    head = stream.read(_LENGTH.size)
+    if len(head) == _LENGTH.size:
+        (length,) = _LENGTH.unpack(head)
+        message = stream.read(length)
+        if len(message) == length:
+            return message
+    raise ConnectionError("the other process is gone")

@@ -23,6 +23,17 @@ def walk(paths: Iterable[str | os.PathLike[str] | Outcome]) -> Iterator[str | Ou
     Hidden files and folders are passed over, and links to folders are not followed. A path that
     leads nowhere, or a folder that may not be read, is yielded as an outcome with its error.
     """
+    seen: set[str] = set()
+    for found in _found(paths):
+        if isinstance(found, str):
+            place = os.path.abspath(found)
+            if place in seen:  # folders that overlap: a photo counts once
+                continue
+            seen.add(place)
+        yield found
+
+
+def _found(paths: Iterable[str | os.PathLike[str] | Outcome]) -> Iterator[str | Outcome]:
     for path in paths:
         if isinstance(path, Outcome):
             yield path
