@@ -94,9 +94,12 @@ def test_whether_a_path_leads_anywhere_is_left_to_who_reads_it(name):
 
 
 def test_the_tilde_means_the_home_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tree(tmp_path, "photos/a.jpg")))
+    monkeypatch.setenv("HOME", str(tree(tmp_path, "photos/a.jpg", "b.jpg")))
 
-    assert list(walk(["~/photos", Path("~/photos/a.jpg")])) == [str(tmp_path / "photos/a.jpg")] * 2
+    assert list(walk(["~/photos", Path("~/b.jpg")])) == [
+        str(tmp_path / "photos/a.jpg"),
+        str(tmp_path / "b.jpg"),
+    ]
 
 
 def test_a_folder_that_cannot_be_read_is_told_and_the_others_go_on(tmp_path):
