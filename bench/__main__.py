@@ -1,0 +1,81 @@
+"""`python -m bench`: the commands. Tables go to standard output, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from bench import accuracy, crowds, measure, speed
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_faces = click.option(
+    "--faces", type=_FOLDER, required=True, help="A folder of folders, one for each person."
+)
+_crowds = click.option(
+    "--crowds",
+    "crowd",
+    type=_FOLDER,
+    help="Street photos and a labels.json with boxes.  [default: ../shared/media/crowds if there]",
+)
+_quick = click.option("--quick", is_flag=True, help="Measure less, in about a minute.")
+
+
+@click.group(invoke_without_command=True)
+@click.option("--faces", type=_FOLDER, help="The same as the command accuracy.")
+@_crowds
+@_quick
+@click.pass_context
+def main(context: click.Context, faces: Path | None, crowd: Path | None, quick: bool) -> None:
+    """Measure Lookwho: speed beside face_recognition, accuracy on labelled photos.
+
+    Without a command: speed; with --faces: accuracy.
+    """
+    if context.invoked_subcommand:
+        return
+    if faces:
+        context.invoke(accuracy_, faces=faces, crowd=crowd, quick=quick)
+    else:
+        context.invoke(speed_, quick=quick)
+
+
+@main.command("speed")
+@_quick
+def speed_(quick: bool) -> None:
+    """Time Lookwho beside face_recognition, on the same photos and cores, in turn."""
+    _print(speed.report(quick=quick))
+
+
+@main.command("accuracy")
+@_faces
+@_crowds
+@_quick
+def accuracy_(faces: Path, crowd: Path | None, quick: bool) -> None:
+    """Print TAR at FAR, grouping, probabilities and detection, with intervals."""
+    if crowd is None and crowds.FOLDER.is_dir():
+        crowd = crowds.FOLDER
+    _print(accuracy.report(faces, crowd, quick=quick))
+
+
+@main.command("calibrate")
+@_faces
+def calibrate_(faces: Path) -> None:
+    """Measure ranges for int8 and lines for probabilities, and write measured.json."""
+    _print(measure.calibrate(faces))
+
+
+@main.command("group")
+@_faces
+def group_(faces: Path) -> None:
+    """Print what other limits of grouping would give, for libraries of several sizes."""
+    _print(accuracy.limits(faces))
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m bench")
