@@ -102,26 +102,24 @@ class Grouping:
     pairwise_recall: float
 
 
-def grouping(groups: IntArray, people: IntArray, weights: DoubleArray | None = None) -> Grouping:
+def grouping(groups: IntArray, people: IntArray) -> Grouping:
     """Compare groups with people.
 
     Args:
         groups: (n,) labels; a face alone has a label of its own.
         people: (n,) whose face each is.
-        weights: (n,) how often each face counts, for the bootstrap; None for once.
 
     Source:
         Amigo et al., A comparison of extrinsic clustering evaluation metrics, 2009.
     """
-    weight = np.ones(len(groups)) if weights is None else weights
     _, cell = np.unique(np.stack([groups, people]), axis=1, return_inverse=True)
     _, group = np.unique(groups, return_inverse=True)
     _, person = np.unique(people, return_inverse=True)
     cells, group_sizes, person_sizes = (
-        np.bincount(x, weight).astype(np.float64) for x in (cell, group, person)
+        np.bincount(x).astype(np.float64) for x in (cell, group, person)
     )
-    precision = float(np.average(cells[cell] / group_sizes[group], weights=weight))
-    recall = float(np.average(cells[cell] / person_sizes[person], weights=weight))
+    precision = float((cells[cell] / group_sizes[group]).mean())
+    recall = float((cells[cell] / person_sizes[person]).mean())
     shared, in_groups, in_people = (_pairs_within(x) for x in (cells, group_sizes, person_sizes))
     pair_precision, pair_recall = _ratio(shared, in_groups), _ratio(shared, in_people)
     return Grouping(

@@ -16,7 +16,7 @@ from lookwho.core.errors import InputError
 class Thresholds:
     """The least face probability after each of MTCNN's networks."""
 
-    proposal: float = 0.7
+    proposal: float = 0.8
     refinement: float = 0.7
     output: float = 0.8
 
@@ -48,7 +48,7 @@ class Preset:
         crop_side: the longest side, at least, of the image that faces are cut from.
         min_face: the smallest face in the searched image, in pixels.
         thresholds: of MTCNN's three networks.
-        both_ways: whether the detector looks at the mirror image too.
+        careful: whether the detector looks at every candidate twice, and at its mirror image.
         int8: whether the embedder runs in eight bits.
     """
 
@@ -56,7 +56,7 @@ class Preset:
     crop_side: int
     min_face: float
     thresholds: Thresholds
-    both_ways: bool = True
+    careful: bool = True
     int8: bool = False
 
 
@@ -65,9 +65,9 @@ PACKS = {
     "dlib": Pack("dlib", 128, "mmod", "dlib's CNN detector and ResNet, as dlib itself runs them"),
 }
 PRESETS = {
-    "fast": Preset(800, 1500, 32, Thresholds(refinement=0.8), both_ways=False, int8=True),
+    "fast": Preset(800, 1500, 32, Thresholds(refinement=0.8), careful=False, int8=True),
     "balanced": Preset(800, 1500, 22, Thresholds()),
-    "thorough": Preset(1600, 3000, 20, Thresholds(refinement=0.6)),
+    "thorough": Preset(1600, 3000, 18, Thresholds(proposal=0.6, refinement=0.6)),
 }
 
 

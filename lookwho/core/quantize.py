@@ -8,6 +8,7 @@ on photos (`python -m bench calibrate`) and shipped, so that int8 gives the same
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from importlib.resources import files
@@ -91,5 +92,15 @@ class Arithmetic:
 
 def shipped_ranges(network: str) -> Ranges:
     """Return the measured ranges of a network's activations that come with Lookwho."""
-    text = files("lookwho.core").joinpath("measured.json").read_text(encoding="utf-8")
-    return {key: (low, high) for key, (low, high) in json.loads(text)["ranges"][network].items()}
+    measured = json.loads(_shipped())["ranges"][network]
+    return {key: (low, high) for key, (low, high) in measured.items()}
+
+
+def shipped_digest() -> str:
+    """Return what tells these ranges from others, for the names of what is made with them."""
+    ranges = json.dumps(json.loads(_shipped())["ranges"], sort_keys=True)
+    return hashlib.sha256(ranges.encode()).hexdigest()[:8]
+
+
+def _shipped() -> str:
+    return files("lookwho.core").joinpath("measured.json").read_text(encoding="utf-8")

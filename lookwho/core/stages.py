@@ -58,13 +58,13 @@ def load(pack: Pack, preset: Preset, *, int8: bool, threads: int, cache: Path | 
         output,
         min_face=preset.min_face,
         thresholds=preset.thresholds,
-        both_ways=preset.both_ways,
+        careful=preset.careful,
     )
     if pack.detector == "mmod":
         detector = MmodDetector(open_session("mmod", _mmod), detector.landmarks)
     trees = np.load(io.BytesIO(weights.built("landmarks5", _landmarks5, cache)))
     aligner = Aligner(LandmarkPredictor(ShapePredictor.from_arrays(trees)))
-    name = "resnet-int8" if int8 else "resnet"
+    name = f"resnet-int8-{quantize.shipped_digest()}" if int8 else "resnet"
     embedder = Embedder(open_session(name, partial(_resnet, int8)))
     return Stages(detector, aligner, embedder)
 

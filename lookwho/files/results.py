@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from lookwho.core import record, weights
+from lookwho.core import quantize, record, weights
 from lookwho.core.batch import Outcome
 from lookwho.core.errors import (
     FileMissing,
@@ -63,7 +63,11 @@ class Results:
 
     def __init__(self, settings: Mapping[str, Any], folder: Path | None = None) -> None:
         relevant = {name: settings[name] for name in ("pack", "preset", "int8")}
-        revisions = {"results": REVISION, "models": weights.REVISION}
+        revisions = {
+            "results": REVISION,
+            "models": weights.REVISION,
+            "ranges": quantize.shipped_digest(),
+        }
         self._settings = json.dumps({**relevant, **revisions}, sort_keys=True)
         self._path = (folder or default_cache()) / "results.sqlite3"
         # What `get` did not know, by path: the file's stamp and digest.

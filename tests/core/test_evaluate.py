@@ -73,15 +73,6 @@ def test_b_cubed_and_pairwise_figures_of_a_known_case():
     assert found.pairwise_recall == pytest.approx(4 / 6)
 
 
-def test_a_face_that_counts_twice_is_two_faces():
-    groups, people = np.array([0, 0, 1]), np.array([0, 1, 1])
-
-    weighted = evaluate.grouping(groups, people, np.array([2.0, 1.0, 1.0]))
-    doubled = evaluate.grouping(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]))
-
-    assert weighted == doubled
-
-
 def test_detection_counts_wanted_faces_and_boxes_on_nothing():
     labelled = np.float32([[0, 0, 10, 10], [20, 0, 30, 10], [50, 50, 60, 60]])
     boxes = np.float32([[1, 0, 10, 10], [21, 1, 29, 9], [80, 80, 90, 90], [58, 58, 70, 70]])

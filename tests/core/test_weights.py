@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lookwho.core import weights
+from lookwho.core import quantize, weights
 from lookwho.core.errors import ModelMismatch, ModelMissing
 
 
@@ -81,6 +81,7 @@ def test_processes_that_start_at_once_do_not_clash(tmp_path):
 
     assert [process.wait() for process in started] == [0, 0, 0, 0]
     names = sorted(path.name for path in (tmp_path / "models").iterdir())
+    int8 = f"resnet-int8-{quantize.shipped_digest()}"
     assert names == [
-        f"{n}-{weights.REVISION}.bin" for n in ("landmarks5", "onet", "pnet", "resnet-int8", "rnet")
+        f"{n}-{weights.REVISION}.bin" for n in ("landmarks5", "onet", "pnet", int8, "rnet")
     ]
