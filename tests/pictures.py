@@ -116,3 +116,12 @@ def webp_of(width, height):
     body += b"ANIM" + struct.pack("<I", 6) + bytes(6)
     body += b"ANMF" + struct.pack("<I", len(frame)) + frame
     return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def opened(path, side):
+    """A photo as (h, w, 3) uint8 RGB, its longest side at most so many pixels."""
+    with Image.open(path) as photo:
+        photo.draft("RGB", (side, side))
+        photo = photo.convert("RGB")
+    photo.thumbnail((side, side))
+    return np.asarray(photo)

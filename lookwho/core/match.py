@@ -7,14 +7,12 @@ when a person is sought among many faces, the share of the faces that are theirs
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookwho.core.measured import measured
 from lookwho.core.types import DoubleArray, FloatArray
 from lookwho.core.vectors import unit
 
@@ -127,8 +125,6 @@ def _share(evidence: DoubleArray) -> float:
     return share
 
 
-@cache
 def _calibration() -> dict[int, tuple[float, float]]:
-    text = files("lookwho.core").joinpath("measured.json").read_text(encoding="utf-8")
-    fits = json.loads(text)["calibration"]
+    fits = measured()["calibration"]
     return {int(count): (intercept, slope) for count, (intercept, slope) in fits.items()}

@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import TypeAlias
 
 import numpy as np
 
 from lookwho.core.graph import Graph
+from lookwho.core.measured import measured
 from lookwho.core.types import FloatArray
 
 # The least and the greatest value that each activation took, by its place in the network.
@@ -92,15 +92,11 @@ class Arithmetic:
 
 def shipped_ranges(network: str) -> Ranges:
     """Return the measured ranges of a network's activations that come with Lookwho."""
-    measured = json.loads(_shipped())["ranges"][network]
-    return {key: (low, high) for key, (low, high) in measured.items()}
+    ranges = measured()["ranges"][network]
+    return {key: (low, high) for key, (low, high) in ranges.items()}
 
 
 def shipped_digest() -> str:
     """Return what tells these ranges from others, for the names of what is made with them."""
-    ranges = json.dumps(json.loads(_shipped())["ranges"], sort_keys=True)
+    ranges = json.dumps(measured()["ranges"], sort_keys=True)
     return hashlib.sha256(ranges.encode()).hexdigest()[:8]
-
-
-def _shipped() -> str:
-    return files("lookwho.core").joinpath("measured.json").read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ from lookwho.core.errors import (
 )
 from lookwho.core.group import group as group_embeddings
 from lookwho.core.match import Comparison, Query, compare_embeddings
-from lookwho.core.types import Face, Faces, FloatArray
+from lookwho.core.types import Face, Faces, FloatArray, IntArray
 from lookwho.files.analysis import analyze_files
 from lookwho.files.results import Results
 from lookwho.files.walk import walk
@@ -155,14 +155,10 @@ def find(
     chosen = packs.settings(**settings)
     work = {"settings": chosen, "processes": processes, "cache": cache, "results": results}
     query = Query.of(np.stack([face.embedding for face in _references(references, work)]))
-    owners: list[tuple[str, FloatArray]] = []
-    embeddings: list[FloatArray] = []
-    for path, faces in _read(paths, told, work):
-        owners += [(path, box) for box in faces.boxes]
-        embeddings.append(faces.embeddings)
+    owners, _, embeddings = _gathered(paths, told, work)
     if not owners:
         return []
-    scored = query.score(np.concatenate(embeddings))
+    scored = query.score(embeddings)
     matches = [
         Match(path, box, float(distance), float(probability), bool(same))
         for (path, box), distance, probability, same in zip(
@@ -197,16 +193,10 @@ def group(
     """
     chosen = packs.settings(**settings)
     work = {"settings": chosen, "processes": processes, "cache": cache, "results": results}
-    owners: list[tuple[str, FloatArray]] = []
-    photos: list[int] = []
-    embeddings: list[FloatArray] = []
-    for number, (path, faces) in enumerate(_read(paths, told, work)):
-        owners += [(path, box) for box in faces.boxes]
-        photos += [number] * len(faces)
-        embeddings.append(faces.embeddings)
+    owners, photos, embeddings = _gathered(paths, told, work)
     if not owners:
         return []
-    labels = group_embeddings(np.concatenate(embeddings), photos=np.array(photos))
+    labels = group_embeddings(embeddings, photos=photos)
     return [
         Grouped(path, box, None if label < 0 else int(label))
         for (path, box), label in zip(owners, labels, strict=True)
@@ -268,6 +258,21 @@ def _named(error: LookwhoError, name: str) -> LookwhoError:
     if isinstance(error, FileMissing):
         return error
     return from_code(error.code, f"{name}: {error.message}")
+
+
+def _gathered(
+    paths: Paths, told: Told | None, work: dict[str, Any]
+) -> tuple[list[tuple[str, FloatArray]], IntArray, FloatArray]:
+    """Return the faces of all photos: path and box of each, its photo (n,), embeddings (n, d)."""
+    owners: list[tuple[str, FloatArray]] = []
+    photos: list[int] = []
+    embeddings: list[FloatArray] = []
+    for number, (path, faces) in enumerate(_read(paths, told, work)):
+        owners += [(path, box) for box in faces.boxes]
+        photos += [number] * len(faces)
+        embeddings.append(faces.embeddings)
+    together = np.concatenate(embeddings) if embeddings else np.zeros((0, 0), np.float32)
+    return owners, np.array(photos, np.int64), together
 
 
 def _read(paths: Paths, told: Told | None, work: dict[str, Any]) -> Iterator[tuple[str, Faces]]:

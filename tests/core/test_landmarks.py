@@ -9,6 +9,7 @@ from lookwho.core.dlibfile import read_shape_predictor
 from lookwho.core.errors import ModelFormat
 from lookwho.core.landmarks import LandmarkPredictor
 from tests.core.test_dlibfile import drawn, written
+from tests.pictures import opened
 
 dlib = pytest.importorskip("dlib", reason="dlib-bin is not installed to compare with")
 
@@ -36,14 +37,6 @@ def noise():
 def points_of_dlib(predictor, pixels, boxes):
     shapes = (predictor(pixels, dlib.rectangle(*map(int, box))) for box in boxes)
     return np.array([[(point.x, point.y) for point in shape.parts()] for shape in shapes])
-
-
-def opened(path, side):
-    with Image.open(path) as photo:
-        photo.draft("RGB", (side, side))
-        photo = photo.convert("RGB")
-    photo.thumbnail((side, side))
-    return np.asarray(photo)
 
 
 def scattered(random, pixels, count):

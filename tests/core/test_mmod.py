@@ -8,6 +8,7 @@ from lookwho.core.dlibfile import read_network
 from lookwho.core.errors import ModelFormat
 from lookwho.core.mmod import MmodDetector, build
 from lookwho.core.runtime import session
+from tests.pictures import opened
 
 dlib = pytest.importorskip("dlib", reason="dlib-bin is not installed to compare with")
 
@@ -29,14 +30,6 @@ def theirs():
 
 def corners_as_landmarks(pixels, boxes):
     return boxes[:, [0, 1, 2, 1, 0, 3, 2, 3, 0, 1]].reshape(-1, 5, 2)
-
-
-def opened(path, side):
-    with Image.open(path) as photo:
-        photo.draft("RGB", (side, side))
-        photo = photo.convert("RGB")
-    photo.thumbnail((side, side))
-    return np.asarray(photo)
 
 
 def assert_found_as_dlib_finds(ours, theirs, pixels, upsample):
