@@ -14,10 +14,22 @@ LookwhoError
 │   ├── ModelMissing
 │   ├── ModelMismatch
 │   └── ModelFormat
-└── WorkError               the work, not the picture, is at fault
-    ├── TimedOut            one file took longer than it may
-    ├── OutOfMemory         one file needed more memory than it may
-    └── WorkerDied          the process that read the file died of it
+├── WorkError               the work, not the picture, is at fault
+│   ├── TimedOut            one file took longer than it may
+│   ├── OutOfMemory         one file needed more memory than it may
+│   ├── WorkerDied          the process that read the file died of it
+│   ├── StaleTicket         the result came too late: the job is another worker's, or finished
+│   └── Cancelled           somebody asked for the job to be cancelled
+├── RequestError            what was asked for cannot be done as asked
+│   ├── NotFound            there is no such thing, or the asker may not see it
+│   ├── Forbidden           the asker may see it, but not do this
+│   ├── Invalid             a value that cannot be
+│   ├── LinkExpired         the link is too old, was used or revoked
+│   └── Conflict            somebody else was faster
+└── SetupError              this machine or its settings are at fault
+    ├── SettingInvalid      a setting that cannot be
+    ├── StorageFull         the disk is full
+    └── StorageReadOnly     a folder that must be written to cannot be
 
 Every class has a `code`. The command line, the API and the pages show the same code and message.
 """
@@ -136,6 +148,81 @@ class WorkerDied(WorkError):
     """The process that read the file died of it."""
 
     code = "worker_died"
+
+
+class StaleTicket(WorkError):
+    """The result came too late: the job is gone, finished, or leased to another worker.
+
+    Workers drop the result and take the next job. The API answers 409.
+    """
+
+    code = "stale_ticket"
+
+
+class Cancelled(WorkError):
+    """Somebody asked for the job to be cancelled."""
+
+    code = "cancelled"
+
+
+class RequestError(LookwhoError):
+    """What was asked for cannot be done as it was asked."""
+
+    code = "request"
+
+
+class NotFound(RequestError):
+    """There is no such thing, or the asker may not see it: which of the two is not told."""
+
+    code = "not_found"
+
+
+class Forbidden(RequestError):
+    """The asker may see it, but not do this."""
+
+    code = "forbidden"
+
+
+class Invalid(RequestError):
+    """A value that cannot be: a name that is too long, a day that is none."""
+
+    code = "invalid"
+
+
+class LinkExpired(RequestError):
+    """The link is too old, was used already, or was revoked."""
+
+    code = "link_expired"
+
+
+class Conflict(RequestError):
+    """Somebody else was faster; what they did is told, and nothing was changed."""
+
+    code = "conflict"
+
+
+class SetupError(LookwhoError):
+    """This machine or its settings are at fault, not what was asked for."""
+
+    code = "setup"
+
+
+class SettingInvalid(SetupError):
+    """A setting that cannot be."""
+
+    code = "setting_invalid"
+
+
+class StorageFull(SetupError):
+    """The disk is full."""
+
+    code = "storage_full"
+
+
+class StorageReadOnly(SetupError):
+    """A folder that must be written to cannot be."""
+
+    code = "storage_read_only"
 
 
 def from_code(code: str, message: str) -> LookwhoError:

@@ -1,0 +1,5 @@
+"""Which address leads where."""
+
+from __future__ import annotations
+
+urlpatterns: list[object] = []

@@ -1,0 +1,1 @@
+"""What is stored: models, reads and nearest-face search."""

@@ -1,0 +1,1 @@
+"""Migrations, as Django writes them."""

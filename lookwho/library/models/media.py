@@ -1,0 +1,139 @@
+"""Media: photos and videos, where they lie, and the albums they are in."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import uuid4
+
+from django.db import models
+
+from lookwho.library.models.accounts import User
+
+
+class Collection(models.Model):
+    """Where media come from. Originals are never modified."""
+
+    class Kind(models.TextChoices):
+        """How the media are reached."""
+
+        FOLDER = "folder"
+        UPLOADS = "uploads"
+        BUCKET = "bucket"
+        SITE = "site"
+
+    class Policy(models.TextChoices):
+        """What members may do with media that are in no visible album."""
+
+        CLOSED = "closed"  # nothing
+        OWN = "own"  # find those that they are in themselves, and see no others
+        OPEN = "open"  # see all
+
+    id: int
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    title = models.CharField(max_length=200)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.FOLDER)
+    policy = models.CharField(max_length=8, choices=Policy.choices, default=Policy.CLOSED)
+    # The folder's absolute path, as os.fsdecode gives it; for a bucket or a site its address.
+    root = models.TextField(unique=True)
+    created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
+    scanned_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Media(models.Model):
+    """One photo or video, known by its image data without metadata."""
+
+    class Kind(models.TextChoices):
+        """What it is."""
+
+        PHOTO = "photo"
+        VIDEO = "video"
+
+    id: int
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    payload_hash = models.BinaryField(max_length=32, unique=True)
+    kind = models.CharField(max_length=5, choices=Kind.choices, default=Kind.PHOTO)
+    format = models.CharField(max_length=12, blank=True)
+    # Upright, in pixels; 0 where not even the header tells.
+    width = models.PositiveIntegerField(default=0)
+    height = models.PositiveIntegerField(default=0)
+    orientation = models.PositiveSmallIntegerField(default=1)
+    # What the camera's clock said, kept as if it were UTC; else when the file was last changed.
+    taken_at: models.DateTimeField[datetime] = models.DateTimeField()
+    day: models.DateField[date] = models.DateField()  # of taken_at, for the timeline
+    duration = models.FloatField(null=True, blank=True)  # of a video, in seconds
+    # Whether it lies anywhere: kept by `services.intake`, so that a list needs no second table.
+    present = models.BooleanField(default=True)
+    created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = (
+            # One that holds all that the timeline asks for, so that the table is not read.
+            models.Index(fields=["present", "-day", "-taken_at", "-id"], name="media_timeline"),
+        )
+
+
+class Location(models.Model):
+    """A place where a medium lies: the same photo may lie in several.
+
+    `media` is null where the file cannot be read at all; `error_code` then says why.
+    """
+
+    id: int
+    collection_id: int
+    media_id: int | None
+    collection = models.ForeignKey(Collection, models.CASCADE, related_name="locations")
+    media = models.ForeignKey(
+        Media, models.CASCADE, null=True, blank=True, related_name="locations"
+    )
+    path = models.TextField()  # relative to the collection's root, with /, as os.fsdecode gives it
+    size = models.BigIntegerField(default=0)
+    mtime_ns = models.BigIntegerField(default=0)
+    file_hash = models.BinaryField(max_length=32, null=True, blank=True)
+    missing_since = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["collection", "path"], name="location_once"),
+        )
+        indexes = (models.Index(fields=["media", "collection"], name="location_media"),)
+
+
+class Album(models.Model):
+    """A titled, dated set of media: an event."""
+
+    id: int
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    title = models.CharField(max_length=200)
+    slug = models.SlugField(max_length=220, unique=True)
+    date = models.DateField(null=True, blank=True)
+    event = models.CharField(max_length=200, blank=True)
+    hidden = models.BooleanField(default=False)
+    processing = models.BooleanField(default=False)
+    cover = models.ForeignKey(Media, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
+    media: models.ManyToManyField[Media, AlbumItem] = models.ManyToManyField(
+        Media, through="AlbumItem", related_name="albums"
+    )
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class AlbumItem(models.Model):
+    """A medium in an album."""
+
+    id: int
+    album_id: int
+    media_id: int
+    album = models.ForeignKey(Album, models.CASCADE, related_name="items")
+    media = models.ForeignKey(Media, models.CASCADE, related_name="album_items")
+    added_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["album", "media"], name="album_item_once"),)
