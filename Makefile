@@ -8,6 +8,8 @@ BIN := .venv/bin
 # Two processes on two cores; no more than four, since each loads the models.
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 TESTS := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+# What talks to the database, which is run once more on PostgreSQL.
+DATABASE_TESTS := tests/library tests/services tests/workers tests/api tests/web
 export PHOTOS
 
 .PHONY: help venv test test-long lint format bench run demo constraints clean
@@ -17,9 +19,9 @@ help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
 		printf '  make %-12s %s\n' "$$name" "$$what"; done
 
-venv: .venv/installed ## install Lookwho and all that its tests need into .venv
+venv: .venv/tested ## install Lookwho and all that its tests need into .venv
 
-.venv/installed: pyproject.toml tools/install.py tools/samples.py $(wildcard constraints/*.txt)
+.venv/bin/python:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "Lookwho needs Python 3.11 or newer. Install one, or: make venv PYTHON=/path/to/python3"; \
 		echo "On Debian 12, Ubuntu 24.04 or newer: sudo apt install python3 python3-venv"; exit 1; fi
@@ -28,17 +30,28 @@ venv: .venv/installed ## install Lookwho and all that its tests need into .venv
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 		echo "$(PYTHON) cannot make virtual environments: its venv or ensurepip module is missing."; \
 		echo "On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	@echo "Installing into .venv: about a minute, 1 GB."
-	@$(BIN)/python tools/install.py
-	@$(BIN)/python tools/samples.py >/dev/null || echo "Tests that need the sample photos are skipped."
+	@$(PYTHON) -m venv --clear .venv
+
+.venv/installed: .venv/bin/python pyproject.toml tools/install.py $(wildcard constraints/*.txt)
+	@echo "Installing Lookwho into .venv: about a minute, 1 GB."
+	@$(BIN)/python tools/install.py run
 	@touch $@
 
-test: venv ## run the tests, except the long ones
+.venv/tested: .venv/bin/python pyproject.toml tools/install.py tools/samples.py tools/system.py \
+		$(wildcard constraints/*.txt)
+	@echo "Installing Lookwho and all that its tests need into .venv: two minutes, 2 GB."
+	@$(BIN)/python tools/install.py
+	@$(BIN)/python tools/samples.py >/dev/null || echo "Tests that need the sample photos are skipped."
+	@$(BIN)/python tools/system.py
+	@touch .venv/installed $@
+
+test: venv ## run the tests, except the long ones: on SQLite, then what needs a database on PostgreSQL
 	@$(TESTS) $(ARGS)
+	@$(if $(ARGS),,LOOKWHO_TEST_DATABASE=postgresql $(TESTS) $(DATABASE_TESTS))
 
 test-long: venv ## run all tests, also those that take minutes
 	@$(TESTS) -m "long or not long" $(ARGS)
+	@$(if $(ARGS),,LOOKWHO_TEST_DATABASE=postgresql $(TESTS) -m "long or not long" $(DATABASE_TESTS))
 
 lint: venv ## check style, types and the layers
 	$(BIN)/ruff check .
@@ -53,13 +66,12 @@ format: venv ## rewrite the sources as `make lint` wants them
 bench: venv ## measure speed and accuracy
 	@$(BIN)/python -m bench $(ARGS)
 
-run: venv ## group the faces of a folder: make run PHOTOS=~/Pictures
-	@echo "The site is not built yet; this groups the faces of a folder into people."
-	@PHOTOS=$${PHOTOS:-$$($(BIN)/python tools/samples.py)} && echo "Photos: $$PHOTOS" && \
-		$(BIN)/lookwho group "$$PHOTOS"
+run: .venv/installed ## start Lookwho: make run, or make run PHOTOS=~/Pictures
+	@$(BIN)/lookwho serve $(if $(PHOTOS),--photos "$$PHOTOS") $(ARGS)
 
-demo: PHOTOS =
-demo: run ## the same on seven sample photos
+demo: .venv/installed ## the same with seven sample photos, apart from your own library
+	@photos=$$($(BIN)/python tools/samples.py) && \
+		LOOKWHO_HOME=.cache/demo $(BIN)/lookwho serve --photos "$$photos" $(ARGS)
 
 constraints: ## rewrite constraints/ (PYTHONS: a 3.11, a 3.12 and a 3.13; all three are needed)
 	@$(PYTHON) tools/constraints.py $(or $(PYTHONS),python3.11 python3.12 python3.13)

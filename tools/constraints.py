@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+EXTRAS = "site,video,heif,postgres,dev"
 
 
 def output(*command: str) -> str:
@@ -27,13 +28,13 @@ def resolve(python: str) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         output(python, "-m", "venv", temporary)
         pip = str(Path(temporary) / "bin" / "pip")
-        output(pip, "install", "--quiet", f"{ROOT}[heif,dev]")
+        output(pip, "install", "--quiet", f"{ROOT}[{EXTRAS}]")
         output(pip, "check")
         frozen = output(pip, "freeze", "--exclude", "lookwho").splitlines()
     if elsewhere := [line for line in frozen if "==" not in line]:
         raise SystemExit(f"not from a package index: {elsewhere}")
     target = ROOT / "constraints" / f"py3{minor}.txt"
-    header = f"# lookwho[heif,dev] as Python 3.{minor} resolves it; written by `make constraints`."
+    header = f"# lookwho[{EXTRAS}] as Python 3.{minor} resolves it; written by `make constraints`."
     target.write_text("\n".join([header, *frozen]) + "\n", "utf-8")
     print(f"{target.relative_to(ROOT)}: {len(frozen)} packages")
 

@@ -1,4 +1,6 @@
-"""Install Lookwho and all that its tests need into the environment that runs this.
+"""Install Lookwho into the environment that runs this: for use, or with all that its tests need.
+
+    python tools/install.py [run]
 
 Everything at once if that works. Where a package has no build for this machine, the rest is
 installed without it, and what is missing is named: the tests that need it are then skipped.
@@ -12,7 +14,8 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("heif", "dev")
+RUN = ("site", "video", "heif")
+TEST = (*RUN, "postgres", "dev")
 
 
 def pip(*requirements: str, quiet: bool = False) -> bool:
@@ -26,15 +29,16 @@ def pip(*requirements: str, quiet: bool = False) -> bool:
 
 
 def main() -> int:
-    """Return 0 when the tests can run, even if some of them will be skipped."""
-    if pip("--editable", f"{ROOT}[{','.join(EXTRAS)}]"):
+    """Return 0 when it can be used, even if some formats or tests will be missing."""
+    chosen = RUN if sys.argv[1:] == ["run"] else TEST
+    if pip("--editable", f"{ROOT}[{','.join(chosen)}]"):
         return 0
     print("Not everything can be installed here; trying one package after the other.")
     if not pip("--editable", str(ROOT)):
         return 1
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
-    wanted = [requirement for name in EXTRAS for requirement in extras[name]]
+    wanted = [requirement for name in chosen for requirement in extras[name]]
     if missing := [requirement for requirement in wanted if not pip(requirement, quiet=True)]:
         print("Not installed:", ", ".join(missing))
         print("Tests that need them are skipped. To see why one fails:")

@@ -19,7 +19,19 @@ INCOMPLETE = 3
 FAILED = 4
 INTERRUPTED = 130
 
-_COMMANDS = ("faces", "compare", "find", "group")
+# Which module has which command, and what it is called there.
+_COMMANDS = {
+    "faces": ("files", "faces"),
+    "compare": ("files", "compare"),
+    "find": ("files", "find"),
+    "group": ("files", "group"),
+    "serve": ("site", "serve"),
+    "import": ("site", "import_"),
+    "work": ("site", "work"),
+    "user": ("accounts", "user"),
+    "login-link": ("accounts", "login_link"),
+    "doctor": ("doctor", "doctor"),
+}
 
 
 class _Commands(click.Group):
@@ -31,7 +43,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        return getattr(importlib.import_module("lookwho.cli.files"), cmd_name)
+        module, name = _COMMANDS[cmd_name]
+        return getattr(importlib.import_module(f"lookwho.cli.{module}"), name)
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,8 +52,9 @@ class _Commands(click.Group):
 def cli() -> None:
     """Look who is in your photos.
 
-    Finds every face, compares faces, finds a person, groups a folder into people. Nothing leaves
-    this machine, and no photo is changed.
+    `serve` starts the site: everybody in your photos, on pages. `faces`, `compare`, `find` and
+    `group` answer on the terminal, about files alone. Nothing leaves this machine, and no photo
+    is changed.
 
     Exit status: 0 done; 1 done, and the answer is no (not the same person, no match); 2 wrong
     call; 3 done, but some files could not be read; 4 nothing could be done; 130 interrupted.

@@ -1,6 +1,6 @@
 """The tables, by noun. DESIGN in one sentence each: ARCHITECTURE.md."""
 
-from lookwho.library.models.accounts import EntryLink, Membership, Team, User
+from lookwho.library.models.accounts import ApiToken, EntryLink, Membership, Team, User
 from lookwho.library.models.faces import (
     Analysis,
     Embedding,
@@ -21,6 +21,7 @@ __all__ = [
     "Album",
     "AlbumItem",
     "Analysis",
+    "ApiToken",
     "Collection",
     "Consent",
     "Decision",

@@ -80,3 +80,16 @@ class EntryLink(models.Model):
     created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
     expires_at: models.DateTimeField[datetime] = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+
+
+class ApiToken(models.Model):
+    """What a program signs in with, as its user. Only the sha256 of it is kept."""
+
+    id: int
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    user_id: int
+    user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
+    title = models.CharField(max_length=100)
+    token_hash = models.BinaryField(max_length=32, unique=True)
+    created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)

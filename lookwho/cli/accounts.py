@@ -1,0 +1,72 @@
+"""The commands about users: user add, user list, login-link."""
+
+from __future__ import annotations
+
+import click
+
+from lookwho.cli.site import explained, set_up, site_address
+
+ROLES = ("owner", "curator", "annotator", "member")
+
+
+@click.group()
+def user() -> None:
+    """Users of the site: add one, list them."""
+
+
+@user.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), default="member", show_default=True)
+@click.option("--email", default="")
+@click.option("--password", is_flag=True, help="Ask for a password; else they enter by a link.")
+def add(name: str, role: str, email: str, password: bool) -> None:
+    """Add a user, and print a link that signs them in, once."""
+    set_up()
+    from lookwho.services import accounts
+
+    secret = None
+    if password:
+        secret = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    with explained():
+        made = accounts.make_user(name, role, password=secret, email=email)
+        token = accounts.entry_link(made)
+    click.echo(f"Added {made.username}, {made.role}.")
+    click.echo(f"{site_address()}/enter/{token}")
+    click.echo("This link signs them in, once, within 24 hours.")
+
+
+@user.command("list")
+def list_() -> None:
+    """List the users and what each may do."""
+    set_up()
+    from lookwho.library.models import User
+
+    with explained():
+        for found in User.objects.order_by("username"):
+            left = "" if found.is_active else ", may not sign in"
+            click.echo(f"{found.username}: {found.role}{left}")
+
+
+@user.command()
+@click.argument("name")
+@click.option("--title", default="command line", help="What the token is for.")
+def token(name: str, title: str) -> None:
+    """Print a token by which programs use the API as this user: Authorization: Bearer TOKEN."""
+    set_up()
+    from lookwho.services import accounts
+
+    with explained():
+        click.echo(accounts.make_api_token(accounts.find_user(name), title))
+
+
+@click.command("login-link")
+@click.argument("name", required=False)
+def login_link(name: str | None) -> None:
+    """Print a link that signs a user in, once, within 24 hours; the owner, if nobody is named."""
+    set_up()
+    from lookwho.services import accounts
+
+    with explained():
+        found = accounts.find_user(name) if name else accounts.the_owner()
+        token = accounts.entry_link(found)
+    click.echo(f"{site_address()}/enter/{token}")
