@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import accuracy, crowds, measure, speed
+from bench import accuracy, crowds, imports, measure, speed
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _faces = click.option(
@@ -70,6 +70,14 @@ def calibrate_(faces: Path) -> None:
 def group_(faces: Path) -> None:
     """Print what other limits of grouping would give, for libraries of several sizes."""
     _print(accuracy.limits(faces))
+
+
+@main.command("import")
+@click.argument("folder", type=_FOLDER)
+@click.option("--rounds", type=click.IntRange(1), default=2, show_default=True)
+def import_(folder: Path, rounds: int) -> None:
+    """Time taking in a folder beside the engine alone, and pages while it runs."""
+    _print(imports.report(folder, rounds))
 
 
 def _print(lines: Iterable[str]) -> None:

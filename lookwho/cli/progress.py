@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from types import TracebackType
 
 import click
@@ -15,6 +17,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -54,6 +57,32 @@ def say(line: str) -> None:
         sys.exit(FAILED)
 
 
+@contextmanager
+def counting(what: str) -> Generator[Callable[[int, int], None]]:
+    """Yield a function that shows how many of how many are done, on a terminal as a bar."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), *_bar_columns())
+    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=None, rate="")
+
+        def show(done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            rate = f"{speed:.1f} {what}/s" if speed else ""
+            bar.update(task, completed=done, total=total or None, rate=rate)
+
+        yield show
+
+
+def _bar_columns() -> tuple[ProgressColumn, ...]:
+    return (
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+
+
 class Progress:
     """Counts outcomes, and shows a bar on standard error where that is a terminal.
 
@@ -68,11 +97,7 @@ class Progress:
         console = Console(stderr=True)
         self._bar = Bar(
             TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            *_bar_columns(),
             console=console,
             disable=total < _WORTH_A_BAR or not console.is_terminal,
             transient=True,

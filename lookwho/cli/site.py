@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import lookwho
+from lookwho.cli import DONE, FAILED, INCOMPLETE
+from lookwho.cli.progress import counting
 from lookwho.core.batch import usable_cores
 from lookwho.core.errors import LookwhoError, SettingInvalid, SetupError
 
@@ -93,15 +95,16 @@ def import_(path: str, album_title: str, title: str, queue: bool, processes: int
     running, they do the work; otherwise this command does.
     """
     set_up()
-    from lookwho.services import intake, work
+    from lookwho.services import intake
+    from lookwho.services.progress import workers_seen
 
     with explained():
         collection, job = intake.add_folder(path, by=None, title=title, album_title=album_title)
-        busy = work.workers_seen()
+        busy = workers_seen()
     click.echo(f"Importing {collection.root}")
     if queue:
         click.echo("It waits for a worker: `lookwho serve` or `lookwho work`.")
-        return 0
+        return DONE
     if busy:
         return _follow(job, lambda: None)
     with _pool(processes) as pool:
@@ -110,25 +113,24 @@ def import_(path: str, album_title: str, title: str, queue: bool, processes: int
 
 def _follow(job: Job, watch: Callable[[], None]) -> int:
     """Show the progress of an import until it is over; Ctrl-C leaves the rest for later."""
-    from lookwho.cli.progress import Progress
-    from lookwho.services import work
+    from lookwho.services.progress import progress
 
-    with Progress("Photos") as progress:
+    with counting("photos") as show:
         while True:
             watch()
-            state = work.progress(job.pk)
-            progress.show(state.done, state.total)
+            state = progress(job.pk)
+            show(state.done, state.total)
             if state.over:
                 break
             time.sleep(0.25)
-    click.echo(f"{state.done - state.failed} photos, {state.faces} faces, {state.people} people.")
+    click.echo(f"{state.done} photos. In the library: {state.faces} faces, {state.people} people.")
     if state.error:
         click.echo(f"{state.error_code}: {state.error}", err=True)
-        return 4
+        return FAILED
     if state.failed:
-        click.echo(f"{state.failed} files could not be read: see the page Progress.", err=True)
-        return 3
-    return 0
+        click.echo(f"{state.failed} photos could not be read: see the page Progress.", err=True)
+        return INCOMPLETE
+    return DONE
 
 
 @click.command()
@@ -140,7 +142,7 @@ def work(processes: int | None) -> int:
     with _stopped() as stop, _pool(processes) as pool:
         while not stop.wait(0.2):
             pool.watch_once()
-    return 0
+    return DONE
 
 
 @click.command()
@@ -185,7 +187,7 @@ def serve(
         finally:
             click.echo("Stopping.")
             server.stop()
-    return 0
+    return DONE
 
 
 def _welcome(host: str, port: int, *, lan: bool) -> None:

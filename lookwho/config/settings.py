@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "lookwho.web",
 ]
 MIDDLEWARE = [
+    "lookwho.web.security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -43,6 +44,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "lookwho.web.errors.ErrorPages",
 ]
 ROOT_URLCONF = "lookwho.config.urls"
 ASGI_APPLICATION = "lookwho.config.asgi.application"

@@ -1,0 +1,119 @@
+"""Photos: what is there, and who is in it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Router
+
+from lookwho.api import schemas
+from lookwho.api.app import user_of
+from lookwho.core.errors import NotFound
+from lookwho.core.types import Reason
+from lookwho.library.models import Face, Media, Person
+from lookwho.library.queries import photos as queries
+from lookwho.library.queries.narrowing import narrowed
+from lookwho.library.queries.photos import ShownFace, Tile
+from lookwho.library.scope import Purpose, scope_of
+from lookwho.services import search
+
+router = Router(tags=["photos"])
+
+_FILTERS = (
+    "Narrowed by: person (uuid, may be repeated), together (all, any, only), without (uuid), "
+    "album, folder (uuid), since, until (2025-08-23), faces (none)."
+)
+
+
+@router.get("/photos", response=schemas.Photos, description=_FILTERS)
+def photos(
+    request: HttpRequest,
+    limit: schemas.Limit = 100,
+    offset: schemas.Offset = 0,
+) -> schemas.Photos:
+    """List the photos that the asker may see, the newest first."""
+    part = narrowed(scope_of(user_of(request), Purpose.BROWSE), request.GET)
+    return schemas.Photos(
+        total=queries.photos(part.scope, part.wanted).count(),
+        photos=[
+            _photo(tile) for tile in queries.tiles(part.scope, part.wanted, skip=offset, take=limit)
+        ],
+    )
+
+
+@router.get("/photos/days", response=list[schemas.Day], description=_FILTERS)
+def days(request: HttpRequest) -> list[schemas.Day]:
+    """List the days that have photos, the newest first."""
+    part = narrowed(scope_of(user_of(request), Purpose.BROWSE), request.GET)
+    return [
+        schemas.Day(day=day, photos=count) for day, count in queries.days(part.scope, part.wanted)
+    ]
+
+
+@router.get("/photos/{uuid}", response=schemas.PhotoDetail)
+def photo(request: HttpRequest, uuid: UUID) -> schemas.PhotoDetail:
+    """Return a photo and, where names may be told, its faces."""
+    user = user_of(request)
+    media = Media.objects.filter(uuid=uuid).first()
+    if media is None or not search.may_see(user, media):
+        raise NotFound("there is no such photo, or it is not for you to see")
+    scope = scope_of(user, Purpose.BROWSE)
+    (tile,) = queries.tiles_of(scope, [media])
+    analysis = queries.analysis_of(media)
+    reason = ""
+    if analysis:
+        reason = Reason(analysis.reason).message if analysis.reason else analysis.error
+    return schemas.PhotoDetail(
+        **_photo(tile).dict(),
+        format=media.format,
+        state=analysis.state if analysis else "",
+        reason=reason,
+        faces=[_face(shown) for shown in queries.faces_in(scope, media)],
+        albums=[album.title for album in queries.albums_of(scope, media)],
+        files=[str(place.file) for place in queries.places_of(scope, media)],
+    )
+
+
+@router.get("/faces/{uuid}/suggestions", response=list[schemas.Suggestion])
+def suggestions(request: HttpRequest, uuid: UUID) -> list[schemas.Suggestion]:
+    """Say which named people a face may be, the likeliest first."""
+    scope = scope_of(user_of(request), Purpose.NAME)
+    face = scope.faces().filter(uuid=uuid).first() if scope.names else None
+    if face is None:
+        raise NotFound("there is no such face, or it is not for you to see")
+    return [
+        schemas.Suggestion(person=brief(found.person), probability=found.probability)
+        for found in search.find_by_face(scope, face)
+    ]
+
+
+def brief(person: Person) -> schemas.PersonBrief:
+    """Return a person in short."""
+    return schemas.PersonBrief(uuid=person.uuid, name=person.name)
+
+
+def _photo(tile: Tile) -> schemas.Photo:
+    return schemas.Photo(
+        uuid=tile.uuid,
+        kind=tile.kind,
+        width=tile.width,
+        height=tile.height,
+        taken_at=tile.taken_at,
+        duration=tile.duration,
+        names=list(tile.names),
+    )
+
+
+def _face(shown: ShownFace) -> schemas.FaceIn:
+    face: Face = shown.face
+    return schemas.FaceIn(
+        uuid=face.uuid,
+        box=face.box,
+        score=face.score,
+        quality=face.quality,
+        source=face.source,
+        person=brief(shown.person) if shown.person else None,
+        guess=brief(shown.guess) if shown.guess else None,
+        probability=face.probability if shown.guess else None,
+    )

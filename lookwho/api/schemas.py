@@ -1,0 +1,274 @@
+"""What the API takes and gives, as JSON."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from ninja import Field, Schema
+
+Box = tuple[float, float, float, float]
+# How many rows an answer has.
+Limit = Annotated[int, Field(ge=1, le=500)]
+Offset = Annotated[int, Field(ge=0, le=10_000_000)]
+
+# What is looked for in names.
+Words = Annotated[str, Field(max_length=200)]
+
+
+class Problem(Schema):
+    """Why something was not done: the code and the message that pages show, too."""
+
+    code: str
+    message: str
+
+
+class Me(Schema):
+    """Who asks."""
+
+    name: str
+    role: str
+
+
+class PersonBrief(Schema):
+    """Somebody, in short; a name that is blank is that of a group nobody has named."""
+
+    uuid: UUID
+    name: str
+
+
+class PersonOut(PersonBrief):
+    """Somebody in a list."""
+
+    photos: int = Field(description="how many they are in")
+    cover: UUID | None = Field(description="the face to show: /faces/{uuid}/160.webp")
+    hidden: bool
+
+
+class PeopleOut(Schema):
+    """A part of the people."""
+
+    total: int
+    people: list[PersonOut]
+
+
+class FaceOfPerson(Schema):
+    """One face of a person."""
+
+    uuid: UUID
+    photo: UUID
+    day: date
+    probability: float | None = Field(description="null where a human confirmed it")
+
+
+class PersonDetail(PersonBrief):
+    """Somebody, with what is known of them."""
+
+    photos: int
+    hidden: bool
+    birth_date: date | None
+    cover: UUID | None
+    years: dict[int, int] = Field(description="photos by year")
+
+
+class PersonChange(Schema):
+    """What is to be changed; what is left out stays."""
+
+    name: str | None = None
+    birth_date: date | None = None
+    hidden: bool | None = None
+    cover: UUID | None = Field(None, description="one of their faces")
+
+
+class Merge(Schema):
+    """Into whom a person is merged."""
+
+    into: UUID
+
+
+class FacesChosen(Schema):
+    """Some faces."""
+
+    faces: list[UUID] = Field(min_length=1, max_length=5000)
+
+
+class FacesOfPerson(FacesChosen):
+    """Some faces and a person."""
+
+    person: UUID
+
+
+class FacesNamed(FacesChosen):
+    """Some faces and who they are; somebody who is not known yet becomes a person."""
+
+    name: str
+
+
+class Undo(Schema):
+    """Which act to take back."""
+
+    batch: UUID
+
+
+class Done(Schema):
+    """What was done, in words, and by what it is undone."""
+
+    batch: UUID
+    message: str
+
+
+class Photo(Schema):
+    """A photo in a list; its pictures are /pictures/{uuid}/320.webp and /1600.webp."""
+
+    uuid: UUID
+    kind: str
+    width: int
+    height: int
+    taken_at: datetime
+    duration: float | None
+    names: list[str]
+
+
+class Photos(Schema):
+    """A part of the photos, the newest first."""
+
+    total: int
+    photos: list[Photo]
+
+
+class Day(Schema):
+    """A day, and how many photos it has."""
+
+    day: date
+    photos: int
+
+
+class FaceIn(Schema):
+    """A face of a photo; the box is x1, y1, x2, y2 as fractions of the upright photo."""
+
+    uuid: UUID
+    box: Box
+    score: float
+    quality: float
+    source: str
+    person: PersonBrief | None = Field(description="whom a human confirmed")
+    guess: PersonBrief | None
+    probability: float | None
+
+
+class Suggestion(Schema):
+    """Somebody that a face may be."""
+
+    person: PersonBrief
+    probability: float
+
+
+class PhotoDetail(Photo):
+    """A photo, with the faces in it and where it lies, as far as the asker may be told."""
+
+    format: str
+    state: str = Field(description="waiting, done or failed; blank before it was planned")
+    reason: str = Field(description="why there is no face, or why it failed")
+    faces: list[FaceIn]
+    albums: list[str]
+    files: list[str]
+
+
+class Selfie(Schema):
+    """One of the asker's own selfies."""
+
+    uuid: UUID
+    state: str
+    code: str = Field(description="why it was rejected")
+    message: str
+    created_at: datetime
+
+
+class MyPhoto(Photo):
+    """A photo that the asker is in, or may be in."""
+
+    probability: float
+    mine: bool
+
+
+class FolderIn(Schema):
+    """A folder on the machine that Lookwho runs on."""
+
+    path: str
+    title: str = ""
+    album: str = ""
+
+
+class Import(Schema):
+    """An import, and how far it is."""
+
+    uuid: UUID
+    state: str
+    done: int
+    total: int
+    code: str
+    message: str
+    created_at: datetime
+
+
+class Refused(Schema):
+    """A file that was not kept, and why."""
+
+    name: str
+    code: str
+    message: str
+
+
+class Uploaded(Schema):
+    """What became of an upload: the import that waits, and the files that were not kept."""
+
+    job: Import
+    refused: list[Refused]
+
+
+class Failure(Schema):
+    """Something that failed, and why."""
+
+    trouble: str
+    id: int
+    what: str
+    code: str
+    message: str
+
+
+class WorkerOut(Schema):
+    """A process that does the work."""
+
+    host: str
+    pid: int
+    kinds: list[str]
+    seen_at: datetime
+
+
+class Work(Schema):
+    """How the work gets on."""
+
+    running: bool
+    stuck: bool = Field(description="work waits and no worker was seen lately")
+    done: int
+    total: int
+    rate: float = Field(description="photos a second, lately")
+    seconds_left: float | None
+    failures: int
+    imports: list[Import]
+    workers: list[WorkerOut]
+
+
+class Names(Schema):
+    """Names that the files themselves carry."""
+
+    regions: int
+    people: int
+    examples: list[str]
+
+
+class Link(Schema):
+    """A link for others."""
+
+    url: str
