@@ -87,7 +87,7 @@ class Child:
         try:
             record.send(process.stdin, request)
             answer = record.receive(process.stdout)
-        except OSError:
+        except (OSError, ValueError):  # it died, or `stop` closed what leads to it
             how = _death(process.wait())
         finally:
             timer.cancel()
@@ -116,7 +116,6 @@ class Child:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process and self._process.poll() is None:
             return self._process
-        answer = None
         try:
             with tempfile.TemporaryFile() as complaints:
                 # `stop` must find every process, also one that is only just starting.
@@ -128,14 +127,13 @@ class Child:
                     process = self._process = self._spawned(complaints)
                 try:
                     answer = record.receive(process.stdout)
-                except OSError:
-                    why = _death(process.wait())
+                except (OSError, ValueError):
+                    how = _death(process.wait())
                     complaints.seek(0)
-                    why += f"\n{complaints.read()[-2000:].decode(errors='replace').strip()}"
-        except OSError as error:  # no memory for one more process, or no room for its complaints
-            why = str(error)
-        if answer is None:
-            raise WorkerDied(f"a worker did not start: {why}")
+                    last = complaints.read()[-2000:].decode(errors="replace").strip()
+                    raise WorkerDied(f"a worker did not start: {how}\n{last}") from None
+        except OSError as error:  # no memory for one more process, or no place for its complaints
+            raise WorkerDied(f"a worker did not start: {error}") from error
         _body(answer)
         return process
 

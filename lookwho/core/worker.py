@@ -17,5 +17,5 @@ def serve() -> None:
 
 
 def _analysis(*, cache: str | None, **settings: Any) -> Callable[[bytes], bytes]:
-    analyzer = Analyzer(**settings, cache=cache and Path(cache))
+    analyzer = Analyzer(**settings, cache=Path(cache) if cache else None)
     return lambda path: record.dump(analyzer(os.fsdecode(path)))
