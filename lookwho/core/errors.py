@@ -31,7 +31,8 @@ LookwhoError
     ├── StorageFull         the disk is full
     └── StorageReadOnly     a folder that must be written to cannot be
 
-Every class has a `code`. The command line, the API and the pages show the same code and message.
+Every class has a `code`, and a `status` for whoever answers over HTTP. The command line, the API and
+the pages show the same code and message.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class LookwhoError(Exception):
     """The one base: catch it to catch everything that Lookwho raises on purpose."""
 
     code = "error"
+    status = 500
 
     @property
     def message(self) -> str:
@@ -52,6 +54,7 @@ class InputError(LookwhoError):
     """The caller's bytes or numbers are at fault; trying again changes nothing."""
 
     code = "input"
+    status = 422
 
 
 class FileMissing(InputError):
@@ -157,48 +160,56 @@ class StaleTicket(WorkError):
     """
 
     code = "stale_ticket"
+    status = 409
 
 
 class Cancelled(WorkError):
     """Somebody asked for the job to be cancelled."""
 
     code = "cancelled"
+    status = 409
 
 
 class RequestError(LookwhoError):
     """What was asked for cannot be done as it was asked."""
 
     code = "request"
+    status = 400
 
 
 class NotFound(RequestError):
     """There is no such thing, or the asker may not see it: which of the two is not told."""
 
     code = "not_found"
+    status = 404
 
 
 class Forbidden(RequestError):
     """The asker may see it, but not do this."""
 
     code = "forbidden"
+    status = 403
 
 
 class Invalid(RequestError):
     """A value that cannot be: a name that is too long, a day that is none."""
 
     code = "invalid"
+    status = 422
 
 
 class LinkExpired(RequestError):
     """The link is too old, was used already, or was revoked."""
 
     code = "link_expired"
+    status = 410
 
 
 class Conflict(RequestError):
     """Somebody else was faster; what they did is told, and nothing was changed."""
 
     code = "conflict"
+    status = 409
 
 
 class SetupError(LookwhoError):
@@ -217,6 +228,7 @@ class StorageFull(SetupError):
     """The disk is full."""
 
     code = "storage_full"
+    status = 507
 
 
 class StorageReadOnly(SetupError):

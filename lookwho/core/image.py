@@ -20,13 +20,11 @@ import io
 import logging
 import os
 import re
-import stat
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 import cv2
@@ -45,7 +43,6 @@ from PIL.WebPImagePlugin import WebPImageFile
 from lookwho.core import jpeg
 from lookwho.core.errors import (
     BrokenImage,
-    FileMissing,
     FormatNotInstalled,
     ImageTooLarge,
     InputError,
@@ -54,6 +51,7 @@ from lookwho.core.errors import (
 )
 from lookwho.core.kinds import kind_of
 from lookwho.core.limits import MAX_BYTES, MAX_PIXELS, check_size, check_strips, check_tags, mega
+from lookwho.core.opening import opened
 from lookwho.core.types import ByteArray, FloatArray
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
@@ -126,34 +124,12 @@ def read(source: Source, *, target: int = 2000, max_pixels: int | None = None) -
     if isinstance(source, bytes):
         return _read_file(io.BytesIO(source), len(source), target, most)
     if isinstance(source, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
-        with _opened(source) as file:
+        with opened(source) as file:
             return _read_file(file, os.fstat(file.fileno()).st_size, target, most)
     raise InputError(
         "a picture is given as a path, bytes, a Pillow image or an array, "
         f"not as {type(source).__name__}"
     )
-
-
-@contextmanager
-def _opened(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
-    name = repr(os.fspath(path))
-    with ExitStack() as stack:
-        try:
-            mode = os.stat(path).st_mode
-            if stat.S_ISDIR(mode):
-                raise FileMissing(f"{name} is a folder, not a picture")
-            if not stat.S_ISREG(mode):  # a pipe could be waited on for ever, a device never ends
-                raise FileMissing(f"{name} is not an ordinary file")
-            file = stack.enter_context(Path(path).open("rb"))
-            file.peek()  # a broken disk says so only now
-        except FileNotFoundError as error:
-            raise FileMissing(f"there is no file {name}") from error
-        except PermissionError as error:
-            raise FileMissing(f"{name} may not be read: permission denied") from error
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise FileMissing(f"{name} cannot be read: {reason}") from error
-        yield file
 
 
 def _read_file(file: BinaryIO, size: int, target: int, most: int) -> Picture:
@@ -265,6 +241,8 @@ def _read_heif(file: BinaryIO, target: int, most: int) -> Picture:
 def _finish(image: Image.Image, original: tuple[int, int], target: int, kind: str) -> Picture:
     """Decode an opened image and reduce it; `original` is its size as stored, before a draft."""
     image.load()
+    if isinstance(image, TiffImageFile):
+        original = image.size  # it was turned while it was loaded, be it by its XMP alone
     try:
         # Only now: TIFF is turned while it is loaded, and PNG may hold its EXIF at the end.
         turn = image.getexif().get(0x0112, 1)

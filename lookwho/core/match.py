@@ -22,6 +22,9 @@ EVEN_ODDS = 0.5
 # Evidence beyond this is not believed: the calibration saw about a million pairs of strangers, so
 # it cannot know what happens more rarely than that.
 EVIDENCE_LIMIT = float(np.log(1e6))
+# Evidence below this is not looked for in a large library. All that lies farther off is strangers,
+# but for one in a hundred pairs of the same person, which no search would call a match.
+WORTH_A_LOOK = float(np.log(0.005))
 # Rounds in which the share of faces that are the person's is estimated; it settles in a few.
 _ROUNDS = 50
 
@@ -82,10 +85,7 @@ class Query:
         themselves by expectation maximisation, at least one face and at most half of them.
         """
         distances = _distances(embeddings, self.vector)
-        evidence = log_likelihood_ratio(distances, self.references)
-        prior = _share(evidence)
-        probabilities = _probability(evidence, prior)
-        return Scores(distances, probabilities, probabilities >= SAME, prior)
+        return score_nearest(distances, len(distances), self.references)
 
 
 def compare_embeddings(a: FloatArray, b: FloatArray) -> Comparison:
@@ -95,6 +95,29 @@ def compare_embeddings(a: FloatArray, b: FloatArray) -> Comparison:
     return Comparison(float(distance[0]), probability, probability >= SAME)
 
 
+def score_nearest(distances: DoubleArray, total: int, references: int = 1) -> Scores:
+    """Score the nearest of `total` faces by their distances to a query.
+
+    The faces whose distances are not given count as strangers. Where they lie beyond `reach`, the
+    probabilities are those of `Query.score` for all faces, to 0.001.
+
+    Args:
+        distances: (n,) float64, 1 - cosine.
+        total: among how many faces these are the nearest, n at least.
+        references: how many the query is made from.
+    """
+    evidence = log_likelihood_ratio(distances, references)
+    prior = _share(evidence, total)
+    probabilities = _probability(evidence, prior)
+    return Scores(distances, probabilities, probabilities >= SAME, prior)
+
+
+def reach(references: int = 1) -> float:
+    """Return the distance beyond which a face need not be looked at, see `WORTH_A_LOOK`."""
+    intercept, slope = _fit(references)
+    return ((WORTH_A_LOOK - intercept) / slope) ** 2 / 2
+
+
 def log_likelihood_ratio(distances: DoubleArray, references: int = 1) -> DoubleArray:
     """Return how much more likely each distance is for one person than for two, as a logarithm.
 
@@ -102,9 +125,7 @@ def log_likelihood_ratio(distances: DoubleArray, references: int = 1) -> DoubleA
     regression on labelled photos for 1, 2, 3 and 5 references (`python -m bench calibrate`), and
     cut off at `EVIDENCE_LIMIT`.
     """
-    fits = _calibration()
-    usable = max(count for count in fits if count <= references)
-    intercept, slope = fits[usable]
+    intercept, slope = _fit(references)
     evidence = intercept + slope * np.sqrt(2 * np.maximum(distances, 0))
     return np.clip(evidence, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
 
@@ -118,13 +139,15 @@ def _probability(evidence: DoubleArray, prior: float) -> DoubleArray:
     return 1 / (1 + np.exp(-(evidence + np.log(prior / (1 - prior)))))
 
 
-def _share(evidence: DoubleArray) -> float:
-    share = least = 1 / (len(evidence) + 1)
+def _share(evidence: DoubleArray, total: int) -> float:
+    share = least = min(1 / (total + 1), EVEN_ODDS)
     for _ in range(_ROUNDS):
-        share = min(max(float(_probability(evidence, share).mean()), least), EVEN_ODDS)
+        theirs = float(_probability(evidence, share).sum())
+        share = min(max(theirs / max(total, 1), least), EVEN_ODDS)
     return share
 
 
-def _calibration() -> dict[int, tuple[float, float]]:
+def _fit(references: int) -> tuple[float, float]:
+    """Return intercept and slope of the calibration for so many references, or for fewer."""
     fits = measured()["calibration"]
-    return {int(count): (intercept, slope) for count, (intercept, slope) in fits.items()}
+    return tuple(fits[max((count for count in fits if int(count) <= references), key=int)])

@@ -483,3 +483,17 @@ def test_malformed_files_are_read_as_pillow_reads_them_or_refused_with_a_reason(
 
     assert_read_or_refused(outcome)
     assert isinstance(outcome, Picture) == (theirs or name in READ_ALL_THE_SAME)
+
+
+def test_a_tiff_that_is_turned_by_its_xmp_alone_has_the_size_of_its_pixels():
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+        b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+        b'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+    )
+    data = io.BytesIO()
+    Image.new("RGB", (40, 20)).save(data, "TIFF", tiffinfo={700: xmp})
+
+    picture = read(data.getvalue())
+
+    assert (picture.width, picture.height) == (20, 40) == picture.pixels.shape[1::-1]

@@ -8,6 +8,8 @@ from lookwho.core.match import (
     Query,
     compare_embeddings,
     log_likelihood_ratio,
+    reach,
+    score_nearest,
 )
 from lookwho.core.vectors import unit
 
@@ -102,3 +104,31 @@ def test_no_distance_makes_it_certain():
 
     assert certain.tolist() == [EVIDENCE_LIMIT, -EVIDENCE_LIMIT]
     assert compare_embeddings(BASE, BASE).probability < 1
+
+
+@pytest.mark.parametrize("references", (1, 2, 3, 5))
+@pytest.mark.parametrize(("mine", "strangers"), ((0, 400), (3, 30), (40, 2000), (50, 10), (1, 1)))
+def test_the_nearest_alone_tell_what_all_faces_tell(references, mine, strangers):
+    query = Query(BASE, references)
+    far = [*GENERATOR.normal(0.06, 0.02, mine).clip(0), *GENERATOR.normal(0.2, 0.04, strangers)]
+    everyone = query.score(np.stack([vector(each, BASE) for each in far]))
+    near = everyone.distances <= reach(references)
+
+    found = score_nearest(everyone.distances[near], len(far), references)
+
+    assert found.probabilities == pytest.approx(everyone.probabilities[near], abs=1e-3)
+    assert found.prior == pytest.approx(everyone.prior, abs=1e-3)
+    # What was left out would not even have been offered as doubtful.
+    assert everyone.probabilities[~near].max(initial=0) < 0.01
+
+
+def test_where_nothing_is_near_nothing_is_scored():
+    found = score_nearest(np.zeros(0), 1000)
+
+    assert (len(found.probabilities), found.prior) == (0, 1 / 1001)
+
+
+def test_more_references_need_a_shorter_reach():
+    assert reach(1) > reach(2) > reach(3) == reach(4) > reach(5) == reach(50)
+    evidence = [log_likelihood_ratio(np.array([reach(count)]), count) for count in (1, 2, 3, 5)]
+    assert np.exp(np.concatenate(evidence)) == pytest.approx([0.005] * 4)
