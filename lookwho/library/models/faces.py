@@ -181,6 +181,8 @@ class Region(models.Model):
     accepted_by = models.ForeignKey(
         "lookwho.User", models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    # The batch of the decisions that accepting it made or will make, so that undo finds it.
+    batch = models.UUIDField(null=True, blank=True, db_index=True)
 
     class Meta:
         constraints = (

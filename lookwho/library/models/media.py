@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 from uuid import uuid4
 
 from django.db import models
 
 from lookwho.library.models.accounts import User
+from lookwho.library.paths import unescaped
 
 
 class Collection(models.Model):
@@ -33,10 +35,15 @@ class Collection(models.Model):
     title = models.CharField(max_length=200)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.FOLDER)
     policy = models.CharField(max_length=8, choices=Policy.choices, default=Policy.CLOSED)
-    # The folder's absolute path, as os.fsdecode gives it; for a bucket or a site its address.
+    # The folder's absolute path, as `library.paths` stores it; for a bucket or a site its address.
     root = models.TextField(unique=True)
     created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
     scanned_at = models.DateTimeField(null=True, blank=True)
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies on this machine."""
+        return Path(unescaped(self.root))
 
     def __str__(self) -> str:
         return self.title
@@ -88,7 +95,9 @@ class Location(models.Model):
     media = models.ForeignKey(
         Media, models.CASCADE, null=True, blank=True, related_name="locations"
     )
-    path = models.TextField()  # relative to the collection's root, with /, as os.fsdecode gives it
+    # Relative to the collection's root, with /, as `library.paths` stores it.
+    path = models.TextField()
+    # What the file was when it was last read; `services.intake` reads it again when they differ.
     size = models.BigIntegerField(default=0)
     mtime_ns = models.BigIntegerField(default=0)
     file_hash = models.BinaryField(max_length=32, null=True, blank=True)
@@ -101,6 +110,14 @@ class Location(models.Model):
             models.UniqueConstraint(fields=["collection", "path"], name="location_once"),
         )
         indexes = (models.Index(fields=["media", "collection"], name="location_media"),)
+
+    @property
+    def file(self) -> Path:
+        """The file itself. Of several that are there, the one with the smallest id is to be read.
+
+        Only that one is sure to be turned as `Media.orientation` says.
+        """
+        return self.collection.folder / unescaped(self.path)
 
 
 class Album(models.Model):

@@ -75,11 +75,7 @@ class Job(models.Model):
             ),
         )
         indexes = (
-            models.Index(
-                fields=["priority", "id"],
-                condition=models.Q(state__in=["waiting", "leased"]),
-                name="job_open",
-            ),
+            models.Index(fields=["kind", "state", "priority", "id"], name="job_due"),
             models.Index(fields=["parent", "state"], name="job_children"),
             models.Index(fields=["state", "finished_at"], name="job_finished"),
         )
