@@ -193,9 +193,11 @@ def serve(
 def _welcome(host: str, port: int, *, lan: bool) -> None:
     from django.conf import settings
 
-    from lookwho.services import accounts
+    from lookwho.services import accounts, selfies, uploads
 
     with explained():
+        uploads.sweep_uploads()  # what an earlier run left half done
+        selfies.sweep_selfies()
         owner = accounts.the_owner()
         token = accounts.entry_link(owner)
         invitation = accounts.invite(owner) if lan else None

@@ -108,6 +108,16 @@ class Face(models.Model):
     # "Not a face", said by a human: kept, so that saying so can be taken back.
     dismissed = models.BooleanField(default=False)
 
+    class Meta:
+        indexes = (
+            # All that it takes to count everybody's photos, without the rows themselves.
+            models.Index(
+                fields=["person", "guess", "media"],
+                condition=models.Q(dismissed=False),
+                name="face_who",
+            ),
+        )
+
     @property
     def box(self) -> tuple[float, float, float, float]:
         """x1, y1, x2, y2 as fractions of the upright image."""

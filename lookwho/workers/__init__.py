@@ -1,0 +1,1 @@
+"""Who carries out the jobs: processes beside the web server, or wherever `lookwho work` runs."""

@@ -1,0 +1,225 @@
+import os
+import shutil
+import signal
+import threading
+from threading import Event
+
+import numpy as np
+import pytest
+
+from lookwho.core.errors import Cancelled, FileMissing, StaleTicket
+from lookwho.library.models import Analysis, Face, Job, Location
+from lookwho.library.paths import escaped
+from lookwho.services import portions, work
+from lookwho.workers.attempt import Attempt
+from lookwho.workers.kinds import carry_out, tidy
+from tests.children import see_children
+from tests.processes import workers as engines
+from tests.work import claimed, make_analyse_job, make_collection, make_media
+
+pytestmark = pytest.mark.django_db
+
+
+class Watched:
+    """An engine that tells before each photo that it is about to look at it."""
+
+    def __init__(self, engine, before):
+        self._engine = engine
+        self._before = before
+        self.looked_at = []
+
+    def of(self, pack):
+        self._process = self._engine.of(pack)
+        return self
+
+    def analyze(self, path):
+        self._before(len(self.looked_at))
+        self.looked_at.append(path)
+        return self._process.analyze(path)
+
+
+def attempt_at(job, engine, stop=None):
+    return Attempt(job, engine, stop or Event())
+
+
+def leased(*media, attempts=1, **fields):
+    make_analyse_job(*media, attempts=attempts - 1, **fields)
+    return claimed("analyse")
+
+
+def states():
+    return list(Analysis.objects.order_by("media").values_list("state", "error_code"))
+
+
+def test_the_faces_of_every_photo_are_stored(drawer, tmp_path, engine, analyzer):
+    paths = drawer(tmp_path, 7)
+    media = [make_media(path) for path in paths]
+    carry_out(attempt_at(leased(*media), engine))
+
+    assert states() == [("done", "")] * 7
+    for path, each in zip(paths, media, strict=True):
+        faces = analyzer(path)
+        boxes = [face.box for face in each.faces.order_by("pk")]
+        size = np.array([faces.width, faces.height] * 2)
+        np.testing.assert_allclose(
+            np.reshape(boxes, (-1, 4)), np.clip(faces.boxes / size, 0, 1), atol=1e-6
+        )
+        vectors = [bytes(face.embeddings.get().vector) for face in each.faces.order_by("pk")]
+        found = np.frombuffer(b"".join(vectors), "<f4").reshape(-1, 128)
+        np.testing.assert_allclose(found, faces.embeddings, atol=1e-5)
+    assert Face.objects.count() > 0
+
+
+def test_what_is_done_already_is_not_looked_at(drawer, tmp_path, engine):
+    media = [make_media(path) for path in drawer(tmp_path, 3)]
+    job = leased(*media)
+    Analysis.objects.filter(media=media[1]).update(state="done")
+    watched = Watched(engine, lambda _: None)
+    carry_out(attempt_at(job, watched))
+
+    assert [os.path.basename(path) for path in watched.looked_at] == ["000.jpg", "002.jpg"]
+
+
+def test_a_file_that_is_broken_fails_and_the_others_are_done(drawer, tmp_path, engine):
+    paths = drawer(tmp_path, 3)
+    paths[1].write_bytes(paths[1].read_bytes()[:3000])
+    media = [make_media(path) for path in paths]
+    carry_out(attempt_at(leased(*media), engine))
+
+    assert states() == [("done", ""), ("failed", "broken_image"), ("done", "")]
+
+
+def test_a_photo_that_is_gone_is_read_where_else_it_lies(drawer, tmp_path, engine):
+    first, last = drawer(tmp_path / "a", 2)
+    media = [make_media(first), make_media(last)]
+    copy = tmp_path / "b.jpg"
+    shutil.copy2(first, copy)
+    found = copy.stat()
+    Location.objects.create(
+        collection=make_collection(tmp_path),
+        media=media[0],
+        path=escaped(copy.name),
+        size=found.st_size,
+        mtime_ns=found.st_mtime_ns,
+    )
+    first.unlink()
+    last.unlink()
+    carry_out(attempt_at(leased(*media), engine))
+
+    assert states() == [("done", ""), ("failed", "file_missing")]
+    assert "001.jpg" in Analysis.objects.get(media=media[1]).error
+
+
+def test_a_photo_that_lies_nowhere_fails(engine):
+    carry_out(attempt_at(leased(make_media()), engine))
+
+    assert states() == [("failed", "file_missing")]
+
+
+def test_another_photo_in_the_place_of_one_is_not_taken_for_it(drawer, tmp_path, engine):
+    first, second = drawer(tmp_path, 2)
+    media = make_media(first)
+    shutil.copy(second, first)
+    carry_out(attempt_at(leased(media), engine))
+
+    assert states() == [("failed", "file_missing")]
+    assert "holds another photo now" in Analysis.objects.get().error
+    assert Face.objects.count() == 0
+
+
+def test_a_photo_in_which_only_a_tag_was_written_is_analysed(drawer, tmp_path, engine):
+    (path,) = drawer(tmp_path, 1)
+    media = make_media(path)
+    data = path.read_bytes()
+    comment = b"a comment of another program"
+    path.write_bytes(data[:2] + b"\xff\xfe\x00" + bytes([len(comment) + 2]) + comment + data[2:])
+    carry_out(attempt_at(leased(media), engine))
+
+    assert states() == [("done", "")]
+
+
+def test_where_a_whole_folder_is_not_there_no_photo_is_to_blame(drawer, tmp_path, engine):
+    here, gone = drawer(tmp_path / "here", 1)[0], drawer(tmp_path / "gone", 2)[1]
+    media = [make_media(here), make_media(gone)]
+    shutil.rmtree(tmp_path / "gone")
+    job = leased(*media)
+
+    with pytest.raises(FileMissing, match="gone' is not there"):
+        carry_out(attempt_at(job, engine))
+    assert states() == [("done", ""), ("waiting", "")]
+
+
+@see_children
+def test_a_crash_of_the_engine_is_charged_to_the_photo_in_hand_alone(drawer, tmp_path, engine):
+    media = [make_media(path) for path in drawer(tmp_path, 3)]
+
+    def kill(number):
+        if number == 1:
+            (process,) = engines()
+            os.kill(process, signal.SIGSTOP)
+            threading.Timer(0.2, os.kill, (process, signal.SIGKILL)).start()
+
+    carry_out(attempt_at(leased(*media), Watched(engine, kill)))
+
+    assert states() == [("done", ""), ("waiting", ""), ("done", "")]
+    assert Analysis.objects.get(media=media[1]).attempts == 1
+    alone = Job.objects.get(state="waiting", kind="analyse")
+    assert portions.unsettled(alone) == [media[1].pk]
+
+
+def test_a_job_that_is_cancelled_stops_between_two_photos(drawer, tmp_path, engine, monkeypatch):
+    monkeypatch.setattr("lookwho.workers.kinds.SECONDS", 0.0)  # no waiting for more results
+    media = [make_media(path) for path in drawer(tmp_path, 5)]
+    job = leased(*media)
+
+    def cancel(number):
+        if number == 2:
+            work.cancel(job.pk)
+
+    with pytest.raises(Cancelled):
+        carry_out(attempt_at(job, Watched(engine, cancel)))
+    assert [state for state, _ in states()] == ["done"] * 3 + ["waiting"] * 2
+
+
+def test_a_worker_that_is_to_end_hands_in_what_it_has(drawer, tmp_path, engine):
+    media = [make_media(path) for path in drawer(tmp_path, 5)]
+    stop = Event()
+    watched = Watched(engine, lambda number: stop.set() if number == 2 else None)
+
+    with pytest.raises(Cancelled):
+        carry_out(attempt_at(leased(*media), watched, stop))
+    assert [state for state, _ in states()] == ["done"] * 3 + ["waiting"] * 2
+
+
+@pytest.mark.parametrize(("attempts", "recorded"), ((1, [0, 0, 0, 0]), (2, [0, 1, 2, 3])))
+def test_from_the_second_attempt_on_each_result_is_recorded_at_once(
+    drawer, tmp_path, engine, monkeypatch, attempts, recorded
+):
+    monkeypatch.setattr("lookwho.workers.kinds.SECONDS", 60.0)
+    media = [make_media(path) for path in drawer(tmp_path, 4)]
+    seen = []
+    watched = Watched(engine, lambda _: seen.append(Analysis.objects.filter(state="done").count()))
+    carry_out(attempt_at(leased(*media, attempts=attempts), watched))
+
+    assert seen == recorded
+    assert states() == [("done", "")] * 4
+
+
+def test_whoever_lost_the_lease_drops_the_results(drawer, tmp_path, engine):
+    media = [make_media(path) for path in drawer(tmp_path, 2)]
+    job = leased(*media)
+    Job.objects.filter(pk=job.pk).update(ticket="another's")
+
+    with pytest.raises(StaleTicket):
+        carry_out(attempt_at(job, engine))
+    assert Face.objects.count() == 0
+
+
+def test_what_died_while_it_was_uploaded_is_tidied_away(settings, tmp_path):
+    settings.SELFIES = tmp_path
+    orphan = tmp_path / "orphan.jpg"
+    orphan.touch()
+    os.utime(orphan, (0, 0))
+    tidy()
+
+    assert not orphan.exists()
