@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -198,6 +199,7 @@ def serve(prepare: Callable[..., Callable[[bytes], bytes]]) -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints must not talk into the answers
     memory = int(sys.argv[2])
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         answer = prepare(**json.loads(sys.argv[1]))
     except LookwhoError as error:
@@ -211,6 +213,13 @@ def serve(prepare: Callable[..., Callable[[bytes], bytes]]) -> None:
         except OSError:
             return  # the parent is gone
         record.send(answers, _answer(answer, request, memory))
+
+
+def _end_with(parent: int) -> None:
+    """End when the parent is gone, also in the middle of a file that never ends."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _answer(answer: Callable[[bytes], bytes], request: bytes, memory: int) -> bytes:

@@ -248,3 +248,23 @@ def test_a_forked_process_has_a_child_of_its_own():
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_child_in_the_middle_of_a_request_ends_when_its_parent_is_killed():
+    script = textwrap.dedent(f"""
+        from lookwho.core.child import Child
+        child = Child({__name__!r}, {{}}, seconds=100)
+        print(child.ask(b"pid").decode(), flush=True)
+        child.ask(b"sleep 100")
+    """)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    with parent:
+        pid = int(parent.stdout.readline())
+        parent.kill()
+
+    end = time.monotonic() + 30
+    while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text():
+        assert time.monotonic() < end
+        time.sleep(0.1)
