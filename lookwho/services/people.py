@@ -1,0 +1,274 @@
+"""People: what humans say about faces, and what Lookwho makes of it.
+
+Every act is one transaction and one batch of decisions, which `undo` takes back, also weeks later.
+A person who was merged stands for whom they were merged into, and a face that is gone or was said
+to be none is passed over, so that what is asked on a page that has aged does what was meant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from django.utils import timezone
+
+from lookwho.core.errors import Conflict, Invalid, NotFound
+from lookwho.library.models import Decision, Face, Person, User
+from lookwho.services import decisions
+from lookwho.services.decisions import Act, Done, Shown, acting
+from lookwho.services.faces import (
+    assign,
+    bar,
+    be,
+    confirm,
+    faces_arrived,
+    look_at,
+    not_a_face,
+    reject,
+    told_of,
+)
+from lookwho.services.grouping import ask_for_a_pass, regroup, regroup_due
+from lookwho.services.identity import (
+    call,
+    called,
+    checked_name,
+    find_named,
+    folded,
+    root_of,
+    tree_of,
+)
+
+__all__ = [
+    "Done",
+    "Named",
+    "assign",
+    "confirm",
+    "faces_arrived",
+    "hide",
+    "merge",
+    "name_person",
+    "not_a_face",
+    "regroup",
+    "regroup_due",
+    "reject",
+    "rename",
+    "set_birth_date",
+    "set_cover",
+    "undo",
+]
+
+Verb = Decision.Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Done):
+    """What naming did.
+
+    Attributes:
+        person: who has the name now.
+        merged: whether a group was joined with somebody who had the name already.
+    """
+
+    person: Person
+    merged: bool
+
+
+# --- names ---
+
+
+def name_person(by: User, person: Person, name: str, *, before: str | None = None) -> Named:
+    """Give a group a name: its present faces are confirmed; or give a person another name.
+
+    A group that gets the name of somebody known becomes that person. Faces that were said not to
+    be them stay out, and so do those in photos that they are in already.
+
+    Args:
+        by: who says so.
+        person: the group or the person.
+        name: theirs.
+        before: the name that the user was shown; None for the one of `person`.
+
+    Raises:
+        Forbidden: this user may not name people.
+        Invalid: the name cannot be.
+        NotFound: the group is gone.
+        Conflict: somebody has just given it another name; or a named person was to get the name of
+            another one.
+    """
+    name = checked_name(name)
+    with acting(by) as act:
+        root = root_of(person)
+        before = person.name if before is None else before
+        if root.name and root.name != before and folded(root.name) != folded(name):
+            raise Conflict(f"this was just named {root.name}")
+        if root.name:
+            return Named(act.batch, _rename(act, root, name), root, False)
+        twin = find_named(name)
+        who = twin or root
+        faces = _present(root, who)
+        if faces:
+            act.say(Verb.CONFIRM, person=who, faces=faces)
+            be(who, faces)
+        if twin:
+            _merge(act, root, twin)
+        else:
+            call(act, root, name)
+        ask_for_a_pass()
+        told = told_of(faces, who) if faces else f"{who.name} has a name."
+        return Named(act.batch, told, who, twin is not None)
+
+
+def rename(by: User, person: Person, name: str, *, before: str | None = None) -> Done:
+    """Give a person another name; as `name_person`, which this is.
+
+    Raises:
+        Forbidden, Invalid, NotFound, Conflict: as there.
+    """
+    return name_person(by, person, name, before=before)
+
+
+# --- people ---
+
+
+def merge(by: User, person: Person, into: Person) -> Done:
+    """Say that a person is another one. Of a group and somebody named, the name always stays.
+
+    Raises:
+        Forbidden: this user may not.
+        NotFound: one of them is gone.
+        Conflict: they are one person already.
+    """
+    with acting(by) as act:
+        one, other = root_of(person), root_of(into)
+        if one == other:
+            raise Conflict("these are one person already")
+        if one.name and not other.name:
+            one, other = other, one
+        told = f"{one.name or 'This group'} is {other.name or 'in the other one'} now."
+        _merge(act, one, other)
+        ask_for_a_pass()
+        return Done(act.batch, told)
+
+
+def hide(by: User, person: Person, hidden: bool) -> Done:
+    """Leave a person out of lists, or show them again.
+
+    Raises:
+        Forbidden: this user may not.
+        NotFound: the person is gone.
+    """
+    with acting(by) as act:
+        root = root_of(person)
+        if root.hidden != hidden:
+            before, text = str(int(root.hidden)), str(int(hidden))
+            act.say(Verb.HIDE, person=root, text=text, before=before)
+            root.hidden = hidden
+            root.save(update_fields=["hidden"])
+        told = "is hidden" if hidden else "is shown again"
+        return Done(act.batch, f"{root.name or 'This group'} {told}.")
+
+
+def set_cover(by: User, person: Person, face: Face) -> Done:
+    """Choose the face that a person is shown by.
+
+    Raises:
+        Forbidden: this user may not.
+        NotFound: the person is gone.
+        Invalid: the face is not theirs.
+        Conflict: the face is gone.
+    """
+    with acting(by) as act:
+        root = root_of(person)
+        shown = look_at([face])
+        if (shown[0].person_id or shown[0].guess_id) not in tree_of(root):
+            raise Invalid(f"this face is not {called(root)}: choose one of theirs")
+        act.say(Verb.COVER, person=root, faces=shown)
+        root.cover_id = shown[0].pk
+        root.save(update_fields=["cover"])
+        return Done(act.batch, f"{root.name or 'This group'} has a new picture.")
+
+
+def set_birth_date(by: User, person: Person, birth_date: date | None) -> None:
+    """Write down when a person was born, or forget it; not a decision about faces.
+
+    Raises:
+        Forbidden: this user may not.
+        NotFound: the person is gone.
+        Invalid: that day is still to come.
+    """
+    with acting(by):
+        if birth_date and birth_date > timezone.localdate():
+            raise Invalid(f"{birth_date:%Y-%m-%d} is still to come")
+        root = root_of(person)
+        root.birth_date = birth_date
+        root.save(update_fields=["birth_date"])
+
+
+def undo(by: User, batch: UUID) -> Done:
+    """Take back all that one act said, whatever was said since.
+
+    Raises:
+        Forbidden: this user may not.
+        NotFound: there is no such act.
+        Conflict: it was taken back already.
+    """
+    # Here, since names are given through this module, and so it cannot be imported above.
+    from lookwho.services import names
+
+    with acting(by) as act:
+        found = Decision.objects.filter(batch=batch).exclude(verb=Verb.REVOKE)
+        said = list(found.select_related("revoked_by").order_by("pk"))
+        if not said:
+            raise NotFound("there is nothing to take back")
+        standing = [each for each in said if not hasattr(each, "revoked_by")]
+        if not standing:
+            raise Conflict("this was taken back already")
+        decisions.revoke(act, standing)
+        names.taken_back(batch)
+        ask_for_a_pass()
+        return Done(act.batch, "Undone.")
+
+
+# --- what they are made of ---
+
+
+def _present(group: Person, who: Person) -> list[Shown]:
+    """Return the faces that a group has now, as far as they can be this person."""
+    tree = tree_of(who)
+    guessed = Face.objects.filter(guess__in=tree_of(group), person=None, dismissed=False)
+    not_them = decisions.rejected(guessed, tree)
+    there = Face.objects.filter(person__in=tree, dismissed=False, media__in=guessed.values("media"))
+    taken = set(there.values_list("media_id", flat=True))
+    faces: list[Shown] = []
+    for face in decisions.shown(guessed.order_by("pk")):
+        if face.pk not in not_them and face.media_id not in taken:
+            faces.append(face)
+            taken.add(face.media_id)
+    return faces
+
+
+def _merge(act: Act, one: Person, into: Person) -> None:
+    # What was said not to be the one is not the other either, where it was only guessed to be:
+    # also what is no face, since that may be taken back.
+    for these, those in ((one, into), (into, one)):
+        guessed = Face.objects.filter(guess__in=tree_of(these), person=None)
+        barred = decisions.rejected(guessed, tree_of(those))
+        if barred:
+            bar(act, decisions.shown(guessed.filter(pk__in=barred).order_by("pk")), these)
+    act.say(Verb.MERGE, person=one, other=into)
+    one.merged_into_id = into.pk
+    one.save(update_fields=["merged_into"])
+    decisions.settle_roots()
+
+
+def _rename(act: Act, root: Person, name: str) -> str:
+    before = root.name
+    if before != name:
+        twin = find_named(name)
+        if twin and twin != root:
+            raise Conflict(
+                f"there is somebody called {twin.name} already: merge the two if they are one"
+            )
+        call(act, root, name)
+    return f"{before} is now called {name}."
