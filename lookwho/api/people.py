@@ -84,7 +84,7 @@ def change(request: HttpRequest, uuid: UUID, asked: schemas.PersonChange) -> sch
         if "name" in told:
             if not asked.name:
                 raise Invalid("a name is needed")
-            found = services.name_person(user, found, asked.name).person
+            found = services.name_person(user, found, asked.name, before=asked.before).person
         if asked.hidden is not None:
             services.hide(user, found, asked.hidden)
         if "birth_date" in told:

@@ -76,6 +76,9 @@ class PersonChange(Schema):
     """What is to be changed; what is left out stays."""
 
     name: str | None = None
+    before: str | None = Field(
+        None, description="the name you saw, blank for none: where it changed, nothing is done"
+    )
     birth_date: date | None = None
     hidden: bool | None = None
     cover: UUID | None = Field(None, description="one of their faces")

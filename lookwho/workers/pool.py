@@ -141,6 +141,8 @@ def _spawn(place: _Place) -> None:
     # A fresh interpreter with the same modules as here, and none from the folder we are in: -P.
     path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     environment = {"DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE, **os.environ}
+    # There is a process for each core: threads inside one would only fight for them.
+    environment |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     place.started_at = timezone.now()
     try:
         place.process = subprocess.Popen(

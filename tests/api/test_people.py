@@ -34,6 +34,16 @@ def test_naming_a_group_confirms_its_faces(owner, shelf):
     ]
 
 
+def test_a_name_that_somebody_else_has_just_given_is_not_overwritten(owner, shelf):
+    uuid = shelf.groups[0].uuid
+    owner.patch(f"/api/v1/people/{uuid}", {"name": "Anna"}, JSON)
+
+    stale = owner.patch(f"/api/v1/people/{uuid}", {"name": "Bea", "before": ""}, JSON)
+
+    assert (stale.status_code, stale.json()["code"]) == (409, "conflict")
+    assert "Anna" in stale.json()["message"]
+
+
 def test_what_was_done_can_be_taken_back(owner, shelf):
     faces = [str(face.uuid) for face in shelf.faces[:2]]
 

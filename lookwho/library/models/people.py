@@ -56,7 +56,8 @@ class Decision(models.Model):
         """What was said."""
 
         CONFIRM = "confirm"  # these faces are this person
-        REJECT = "reject"  # these faces are not this person
+        # These faces are not this person; `text` is "guess" where that took a guess away.
+        REJECT = "reject"
         NOT_A_FACE = "not_a_face"
         MERGE = "merge"  # `person` is `other`
         RENAME = "rename"  # `person` is called `text`; `before` is what it was called
