@@ -34,7 +34,7 @@ INSTALLED_APPS = [
     "lookwho.web",
 ]
 MIDDLEWARE = [
-    "lookwho.web.security.ContentSecurityPolicy",
+    "lookwho.web.security.content_security_policy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -1,0 +1,158 @@
+// Dropping and choosing photos: sent in batches, so that progress shows and one bad file or one
+// lost connection costs little. Without this script the form is sent as a whole.
+
+import { say } from "./lookwho.js";
+
+const FILES = 50;
+const BYTES = 64e6;
+const LOOKS_LIKE_PHOTO = /\.(jpe?g|jfif|png|webp|gif|tiff?|bmp|heic|heif|avif|jp2|mpo)$/i;
+
+const form = document.querySelector("[data-upload]");
+const input = form.querySelector("input[type=file]");
+const wrong = form.querySelector("[data-wrong]");
+const sending = form.querySelector("[data-sending]");
+const bar = sending.querySelector("progress");
+const said = sending.querySelector("[data-said]");
+const refused = form.querySelector("[data-refused]");
+let underWay = false;
+
+function* batches(files) {
+  let batch = [];
+  let bytes = 0;
+  for (const file of files) {
+    if (batch.length && (batch.length === FILES || bytes + file.size > BYTES)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(file);
+    bytes += file.size;
+  }
+  if (batch.length) yield batch;
+}
+
+function post(batch, progressed) {
+  // Not fetch: it does not tell how much was sent.
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const body = new FormData();
+    body.append("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+    for (const file of batch) body.append("photos", file, file.name);
+    request.open("POST", form.action);
+    request.setRequestHeader("Accept", "application/json");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (event) => progressed(event.loaded));
+    request.addEventListener("load", () => resolve([request.status, request.response]));
+    request.addEventListener("error", () => reject(new Error("Lookwho cannot be reached.")));
+    request.send(body);
+  });
+}
+
+function tellRefused(files) {
+  refused.hidden = false;
+  for (const { name, error } of files) {
+    const line = document.createElement("li");
+    line.textContent = `${name}: ${error}`;
+    refused.append(line);
+  }
+}
+
+async function upload(files) {
+  if (!files.length || underWay) return;
+  underWay = true;
+  wrong.textContent = "";
+  refused.replaceChildren();
+  refused.hidden = true;
+  sending.hidden = false;
+  const all = files.reduce((sum, file) => sum + file.size, 0) || 1;
+  let before = 0;
+  let added = 0;
+  let turnedAway = 0;
+  try {
+    for (const batch of batches(files)) {
+      const size = batch.reduce((sum, file) => sum + file.size, 0);
+      said.textContent = `${added} of ${files.length} photos sent`;
+      const [status, told] = await post(batch, (sent) => {
+        bar.value = Math.min((before + Math.min(sent, size)) / all, 1);
+      });
+      before += size;
+      if (status < 300) {
+        added += told.added;
+        turnedAway += told.refused.length;
+        if (told.refused.length) tellRefused(told.refused);
+      } else if (told?.code === "invalid") {
+        // None of the batch is a photo; the others may be.
+        turnedAway += batch.length;
+        tellRefused([{ name: `${batch.length} files`, error: told.message }]);
+      } else throw new Error(told?.message ?? "Lookwho could not take the photos.");
+    }
+    bar.value = 1;
+    said.textContent = `${added} photo${added === 1 ? "" : "s"} sent${turnedAway ? `, ${turnedAway} refused` : ""}.`;
+    if (added && !turnedAway) location.href = form.dataset.then;
+    else if (added) {
+      const on = document.createElement("a");
+      on.className = "button main";
+      on.href = form.dataset.then;
+      on.textContent = "See who is in them";
+      sending.append(on);
+    }
+  } catch (error) {
+    wrong.textContent = `${error.message} ${added} of ${files.length} photos were taken.`;
+    sending.hidden = true;
+  }
+  underWay = false;
+  input.value = "";
+}
+
+input.addEventListener("change", () => upload([...input.files]));
+
+// ---- dropping, folders too ----
+
+async function inside(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) break;
+    for (const each of some) found.push(...(await inside(each)));
+  }
+  // Of a folder only what looks like a photo; of what was chosen by hand everything is tried.
+  return found.filter((file) => LOOKS_LIKE_PHOTO.test(file.name));
+}
+
+let depth = 0;
+const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+
+document.addEventListener("dragenter", (event) => {
+  if (!carriesFiles(event)) return;
+  depth += 1;
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!carriesFiles(event)) return;
+  depth -= 1;
+  if (depth <= 0) document.body.classList.remove("dropping");
+});
+document.addEventListener("dragover", (event) => {
+  if (carriesFiles(event)) event.preventDefault();
+});
+document.addEventListener("drop", async (event) => {
+  if (!carriesFiles(event)) return;
+  event.preventDefault();
+  depth = 0;
+  document.body.classList.remove("dropping");
+  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  try {
+    const files = entries.length
+      ? (await Promise.all(entries.map(inside))).flat()
+      : [...event.dataTransfer.files];
+    if (files.length) upload(files);
+    else wrong.textContent = "There is no photo in what you dropped.";
+  } catch {
+    say("That could not be read from your computer.");
+  }
+});
+window.addEventListener("beforeunload", (event) => {
+  if (underWay) event.preventDefault();
+});
