@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import accuracy, crowds, imports, measure, speed
+from bench import accuracy, crowds, imports, measure, site, speed
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _faces = click.option(
@@ -78,6 +78,14 @@ def group_(faces: Path) -> None:
 def import_(folder: Path, rounds: int) -> None:
     """Time taking in a folder beside the engine alone, and pages while it runs."""
     _print(imports.report(folder, rounds))
+
+
+@main.command("site")
+@click.option("--photos", type=click.IntRange(1000), default=site.PHOTOS, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=site.ROUNDS, show_default=True)
+def site_(photos: int, rounds: int) -> None:
+    """Time the pages of a site with a library that is made, as large as is wanted."""
+    _print(site.report(photos=photos, rounds=rounds))
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from lookwho.core.errors import NotFound
 from lookwho.library.models import Job, User
 from lookwho.library.queries import work as queries
 from lookwho.library.scope import Purpose, Scope, scope_of
-from lookwho.services import accounts, analysis, intake, names, uploads, work
+from lookwho.services import accounts, analysis, intake, names, retries, uploads, work
 from lookwho.services.uploads import Upload
 
 router = Router(tags=["work"])
@@ -87,9 +87,17 @@ def failures(
 
 @router.post("/work/retry", response=int)
 def retry_failures(request: HttpRequest) -> int:
-    """Try again to analyse whatever failed; return how many photos that are."""
-    _curator(request)
-    return work.retry_failures()
+    """Try again whatever failed; return how many things that are."""
+    _, scope = _curator(request)
+    return retries.retry_everything(scope)
+
+
+@router.post("/work/failures/{trouble}/{id}/retry", response={204: None})
+def retry_failure(request: HttpRequest, trouble: queries.Trouble, id: int) -> Status[None]:
+    """Try one thing again that failed."""
+    _, scope = _curator(request)
+    retries.retry_one(scope, trouble, id)
+    return Status(204, None)
 
 
 @router.post("/work/resume", response=int)

@@ -30,7 +30,7 @@ from lookwho.core.errors import InputError, StorageReadOnly, TimedOut
 from lookwho.core.render import Box, Renderers
 
 # Sides in pixels: of pictures in a grid and of one alone; of a face in a row and of one alone.
-SIDES = (320, 1600)
+SIDES = (320, 640, 1600)
 CROP_SIDES = (160, 480)
 # How long somebody waits for a picture that is made for somebody else already.
 SECONDS_TO_WAIT = 20.0

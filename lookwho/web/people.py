@@ -144,11 +144,14 @@ def person(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 
 @require_POST
 @for_annotators
-def name(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
+def name_person(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Name a group, or rename a person."""
     scope = _scope(request)
     who = _whoever(request, scope, uuid)
-    named = services.name_person(visitor(request), who, request.POST.get("name", ""))
+    # What the page showed: somebody else may have given a name since.
+    before = "" if "tile" in request.POST else request.POST.get("before")
+    name = request.POST.get("name", "")
+    named = services.name_person(visitor(request), who, name, before=before)
     if "tile" in request.POST and is_htmx(request):
         portrait = Portrait(named.person.pk, named.person.uuid, named.person.name, 0)
         context = {

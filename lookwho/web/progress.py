@@ -13,12 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from lookwho.core.errors import NotFound
-from lookwho.library.models import Location
 from lookwho.library.queries import work as queries
-from lookwho.library.queries.work import SILENT, Throughput, Trouble
+from lookwho.library.queries.work import SILENT, Throughput
 from lookwho.library.scope import Purpose, Scope, scope_of
-from lookwho.services import intake, work
+from lookwho.services import retries, work
 from lookwho.web.access import for_curators, visitor
 from lookwho.web.answers import answer
 from lookwho.web.offers import offered_names
@@ -93,14 +91,7 @@ def go_on(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 @for_curators
 def retry_all(request: HttpRequest) -> HttpResponseBase:
     """Try again whatever has failed."""
-    scope = _scope(request)
-    count = work.retry_failures()
-    for job in queries.failed_jobs(scope):
-        work.retry(job.pk)
-        count += 1
-    files = list(queries.unreadable_files(scope).select_related("collection"))
-    _look_again(files)
-    count += len(files)
+    count = retries.retry_everything(_scope(request))
     told = f"{count} thing{'s are' if count != 1 else ' is'} tried again."
     return answer(request, told if count else "Nothing has failed.", back=reverse("progress"))
 
@@ -109,29 +100,8 @@ def retry_all(request: HttpRequest) -> HttpResponseBase:
 @for_curators
 def retry(request: HttpRequest, trouble: str, pk: int) -> HttpResponseBase:
     """Try one thing again."""
-    scope = _scope(request)
-    if trouble == Trouble.MEDIA:
-        found = work.retry_failures([pk])
-    elif trouble == Trouble.JOB:
-        found = [work.retry(job.pk) for job in queries.failed_jobs(scope).filter(pk=pk)]
-    elif trouble == Trouble.FILE:
-        files = list(queries.unreadable_files(scope).filter(pk=pk).select_related("collection"))
-        found = _look_again(files)
-    else:
-        found = 0
-    if not found:
-        raise NotFound("that is no longer among what failed: load the page again")
+    retries.retry_one(_scope(request), trouble, pk)
     return answer(request, "It is tried again.", back=reverse("progress"))
-
-
-def _look_again(files: Iterable[Location]) -> int:
-    """Let the files be read again, collection by collection; return how many imports that takes."""
-    found: dict[int, list[Location]] = {}
-    for each in files:
-        found.setdefault(each.collection_id, []).append(each)
-    for some in found.values():
-        intake.enqueue_import(some[0].collection, None, [each.path for each in some])
-    return len(found)
 
 
 def _scope(request: HttpRequest) -> Scope:

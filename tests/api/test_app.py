@@ -37,6 +37,8 @@ def addressed(path, shelf):
         return path.replace("{uuid}", str(shelf.faces[0].uuid))
     if "/people/" in path:
         return path.replace("{uuid}", str(shelf.groups[0].uuid))
+    if "{trouble}" in path:
+        return path.replace("{trouble}", "media").replace("{id}", str(shelf.photos[0].pk))
     if "/work/" in path:
         job = Job.objects.create(kind=Job.Kind.IMPORT, payload={})
         return path.replace("{uuid}", str(job.uuid))

@@ -38,7 +38,7 @@ def test_every_error_is_a_page_with_its_code_and_message(kind):
     assert answer.status_code == kind.status
     shown = answer.content.decode()
     assert f"<code>{kind.code}</code>" in shown
-    assert "<p class=\"soft\">The dog ate &lt;it&gt;.</p>" in shown
+    assert '<p class="soft">The dog ate &lt;it&gt;.</p>' in shown
 
 
 @pytest.mark.parametrize("status", TITLES)

@@ -1,0 +1,137 @@
+"""Originals: a file as it is, streamed, whole or in parts; nothing in it can run as a page."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import stat
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import http_date
+
+from lookwho.core.errors import FileMissing
+
+# What browsers show by themselves and what can hold no script, by what `core.kinds` calls it.
+# All else is handed over as a file to save.
+SHOWN = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "GIF": "image/gif",
+    "WEBP": "image/webp",
+    "AVIF": "image/avif",
+    "BMP": "image/bmp",
+}
+_ANYTHING = "application/octet-stream"
+_CHUNK = 256 << 10
+# The one part that is asked for: first-last, first-, or -length. Several parts get the whole file,
+# as RFC 9110 (14.2) allows.
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)\s*\Z", re.ASCII)
+
+
+def stream(request: HttpRequest, path: Path, *, kind: str, name: str) -> HttpResponseBase:
+    """Answer with a file.
+
+    Args:
+        request: what was asked; its Range and If-Range are heeded.
+        path: the file.
+        kind: what `core.kinds` calls it; blank where it is not known.
+        name: what the file is to be called where it is saved.
+
+    Raises:
+        FileMissing: there is no such file, or it may not be read.
+    """
+    file, about = _opened(path)
+    size, changed = about.st_size, http_date(about.st_mtime)
+    etag = f'"{about.st_mtime_ns:x}-{size:x}"'
+    first, last = _part(request, size, (etag, changed))
+    if first > last and size:
+        file.close()
+        response = HttpResponse(status=416)
+        response["Content-Range"] = f"bytes */{size}"
+        return response
+    file.seek(first)
+    length = last - first + 1
+    # Under ASGI Django would first gather all that an ordinary iterator gives.
+    part = (_Later if isinstance(request, ASGIRequest) else _Now)(file, length)
+    response = StreamingHttpResponse(part, content_type=SHOWN.get(kind, _ANYTHING))
+    if length < size:
+        response.status_code = 206
+        response["Content-Range"] = f"bytes {first}-{last}/{size}"
+    response["Content-Length"] = str(length)
+    response["Accept-Ranges"] = "bytes"
+    response["ETag"] = etag
+    response["Last-Modified"] = changed
+    how = "inline" if kind in SHOWN else "attachment"
+    response["Content-Disposition"] = f"{how}; filename*=UTF-8''{quote(name, safe='')}"
+    return confined(response)
+
+
+def confined(response: HttpResponseBase) -> HttpResponseBase:
+    """Mark an answer as data: it may load nothing, run nothing and be taken for nothing else."""
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+def _opened(path: Path) -> tuple[BinaryIO, os.stat_result]:
+    """Open a file and say what it is; a pipe in its place is refused."""
+    try:
+        # Without O_NONBLOCK a named pipe would hold the request until somebody writes to it.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FileMissing(f"{path.name} cannot be read: {reason}") from error
+    about = os.fstat(handle)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(handle)
+        raise FileMissing(f"{path.name} is no ordinary file any more")
+    return os.fdopen(handle, "rb"), about
+
+
+def _part(request: HttpRequest, size: int, versions: tuple[str, str]) -> tuple[int, int]:
+    """Return the first and the last byte to send; first > last where there is no such part."""
+    whole = 0, size - 1
+    asked = _RANGE.match(request.headers.get("Range", ""))
+    unchanged = request.headers.get("If-Range", versions[0]) in versions
+    if not (asked and unchanged and any(asked.groups())):
+        return whole
+    start, end = asked.groups()
+    if not start:  # the last so many bytes
+        return (max(size - int(end), 0), size - 1) if int(end) else (size, size - 1)
+    if end and int(end) < int(start):
+        return whole  # no valid range: as if none were asked for
+    return int(start), min(int(end) if end else size - 1, size - 1)
+
+
+class _Part:
+    """So many bytes of a file; whoever sends them closes it, also before the first is read."""
+
+    def __init__(self, file: BinaryIO, length: int) -> None:
+        self._file = file
+        self._left = length
+        self.close = file.close
+
+    def _read(self) -> bytes:
+        chunk = self._file.read(min(_CHUNK, self._left))
+        self._left -= len(chunk)
+        return chunk
+
+
+class _Now(_Part):
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self._read():
+            yield chunk
+
+
+class _Later(_Part):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await asyncio.to_thread(self._read):
+            yield chunk

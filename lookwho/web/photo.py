@@ -1,0 +1,191 @@
+"""Photo: one photo, who is in it, what there is to know of it, and the ones beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from lookwho.core.errors import Invalid, NotFound
+from lookwho.core.types import Reason
+from lookwho.library.models import Analysis, Face, Media, Person, User
+from lookwho.library.queries import photos as queries
+from lookwho.library.queries.narrowing import narrowed
+from lookwho.library.scope import Purpose, Scope, scope_of
+from lookwho.services import people, search, work
+from lookwho.web.access import for_annotators, for_curators, signed_in, visitor
+from lookwho.web.answers import answer
+from lookwho.web.originals import SHOWN
+from lookwho.web.pictures import seen
+
+# The list of one's own photos, as an address tells it: /photos/…?list=me
+ME = "me"
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Where a photo stands in the list that one came from.
+
+    Attributes:
+        query: tells the list, in the address of each of its photos.
+        before: the photo before it, or None.
+        after: the photo after it, or None.
+        back: the address of its place in the list.
+    """
+
+    query: str
+    before: UUID | None
+    after: UUID | None
+    back: str
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where a face is in its photo: pixels of the upright photo, whole ones."""
+
+    uuid: UUID
+    name: str
+    x: int
+    y: int
+    width: int
+    height: int
+    round: int
+
+
+@require_safe
+@signed_in
+def photo(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
+    """The photo, large, with its faces and all that the asker may know of it."""
+    media = seen(request, uuid)
+    user = visitor(request)
+    scope = scope_of(user, Purpose.BROWSE)
+    faces = queries.faces_in(scope, media)
+    places = queries.places_of(scope, media)
+    context = {
+        "media": media,
+        "words": queries.tiles_of(scope, [media])[0].words,
+        "size": _size(media, max((place.size for place in places), default=0)),
+        "shown": media.format in SHOWN,
+        "boxes": [_box(shown, media) for shown in faces],
+        "faces": faces,
+        "names": [shown.person.name for shown in faces if shown.person and shown.person.name],
+        "may_name": scope_of(user, Purpose.NAME).everything,
+        "no_face": None if faces or not scope.names else no_face(queries.analysis_of(media)),
+        "places": [f"{place.collection.title} / {place.path}" for place in places],
+        "albums": queries.albums_of(scope, media),
+        "beside": _beside(request, user, scope, media),
+    }
+    return render(request, "lookwho/photo.html", context)
+
+
+@require_POST
+@for_annotators
+def say(request: HttpRequest, uuid: UUID, face: UUID) -> HttpResponse:
+    """Say something of one face: who it is, who it is not, or that it is none."""
+    media = seen(request, uuid)
+    row = Face.objects.filter(media=media, uuid=face).first()
+    if row is None:
+        raise NotFound("this face is no longer there: open the photo again")
+    by, verb = visitor(request), request.POST.get("say", "")
+    if verb == "name":
+        done = people.assign(by, [row], request.POST.get("name", ""))
+    elif verb == "yes":
+        done = people.confirm(by, [row], _person(request))
+    elif verb == "no":
+        done = people.reject(by, [row], _person(request))
+    elif verb == "none":
+        done = people.not_a_face(by, [row])
+    else:
+        raise Invalid(f"nothing can be done with {verb[:40]!r}")
+    back = f"{reverse('photo', args=[media.uuid])}?{request.GET.urlencode()}"
+    return answer(request, done.message, undo=done.batch, back=back)
+
+
+@require_POST
+@for_curators
+def look_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Let a photo in which the search for faces failed be looked at once more."""
+    media = seen(request, uuid)
+    again = work.retry_failures([media.pk])
+    text = "It will be looked at again." if again else "There is nothing to try again."
+    return answer(request, text, back=reverse("photo", args=[media.uuid]))
+
+
+def no_face(analysis: Analysis | None) -> dict[str, object]:
+    """Say why a photo shows no face: not looked at yet, nothing found, or it went wrong."""
+    if analysis is None or analysis.state == Analysis.State.WAITING:
+        return {"text": "Nobody has looked for faces in it yet. They appear here by themselves."}
+    if analysis.state == Analysis.State.FAILED:
+        return {
+            "text": f"The search for faces failed: {analysis.error or analysis.error_code}",
+            "code": analysis.error_code,
+            "failed": True,
+        }
+    if analysis.reason in list(Reason):
+        return {"text": f"No face was found: {Reason(analysis.reason).message}."}
+    return {"text": "There is no face in it."}
+
+
+def _size(media: Media, size: int) -> list[str]:
+    """Say how large a photo is: upright in pixels, and in bytes."""
+    told = [f"{media.width} × {media.height}"] if media.width else []
+    million = round(media.width * media.height / 1e6)
+    told += [f"{million} million pixels"] if million else []
+    return (
+        told + ([filesizeformat(size)] if size else []) + ([media.format] if media.format else [])
+    )
+
+
+def _box(shown: queries.ShownFace, media: Media) -> Box:
+    x1, y1, x2, y2 = shown.face.box
+    width, height = round((x2 - x1) * media.width), round((y2 - y1) * media.height)
+    name = shown.person.name if shown.person else f"{shown.guess.name}?" if shown.guess else ""
+    return Box(
+        uuid=shown.face.uuid,
+        name=name,
+        x=round(x1 * media.width),
+        y=round(y1 * media.height),
+        width=width,
+        height=height,
+        round=min(width, height) // 8,
+    )
+
+
+def _person(request: HttpRequest) -> Person:
+    told = request.POST.get("person", "")
+    try:
+        person = Person.objects.select_related("root").filter(uuid=UUID(told)).first()
+    except ValueError:
+        person = None
+    if person is None:
+        raise NotFound("this person is no longer there: open the photo again")
+    return person
+
+
+def _beside(request: HttpRequest, user: User, scope: Scope, media: Media) -> Beside:
+    if request.GET.get("list") == ME:
+        return _beside_mine(user, media)
+    narrowing = narrowed(scope, request.GET)
+    part, wanted = narrowing.scope, narrowing.wanted
+    before, after = queries.neighbours(part, media, wanted)
+    place = f"#{media.day.isoformat()}/{queries.place_in_day(part, media, wanted)}"
+    query = f"?{narrowing.query}" if narrowing.query else ""
+    return Beside(narrowing.query, before, after, f"{reverse('photos')}{query}{place}")
+
+
+def _beside_mine(user: User, media: Media) -> Beside:
+    mine = [match.media for match in search.my_photos(user) if match.mine]
+    at = next((index for index, row in enumerate(mine) if row.pk == media.pk), None)
+    if at is None:  # it was only perhaps theirs
+        return Beside(f"list={ME}", None, None, f"{reverse('me')}#maybe")
+    before = mine[at - 1].uuid if at else None
+    after = mine[at + 1].uuid if at + 1 < len(mine) else None
+    earlier = sum(row.day == media.day for row in mine[:at])
+    back = f"{reverse('me')}#{media.day.isoformat()}/{earlier}"
+    return Beside(f"list={ME}", before, after, back)
