@@ -31,7 +31,7 @@ def some_media(count):
             payload_hash=hashlib.sha256(f"photo {number}".encode()).digest(),
             width=1200,
             height=800,
-            taken_at=NOON + timedelta(minutes=number),
+            taken_at=NOON + timedelta(milliseconds=number),
             day=NOON.date(),
         )
         for number in numbers

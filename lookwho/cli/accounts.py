@@ -16,8 +16,14 @@ def user() -> None:
 
 @user.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), default="member", show_default=True)
-@click.option("--email", default="")
+@click.option(
+    "--role",
+    type=click.Choice(ROLES),
+    default="member",
+    show_default=True,
+    help="What they may do: everything, all but users and folders, answer, or find themselves.",
+)
+@click.option("--email", default="", help="Their address, for those who run the site.")
 @click.option("--password", is_flag=True, help="Ask for a password; else they enter by a link.")
 def add(name: str, role: str, email: str, password: bool) -> None:
     """Add a user, and print a link that signs them in, once."""

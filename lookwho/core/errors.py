@@ -31,8 +31,8 @@ LookwhoError
     ├── StorageFull         the disk is full
     └── StorageReadOnly     a folder that must be written to cannot be
 
-Every class has a `code`, and a `status` for whoever answers over HTTP. The command line, the API and
-the pages show the same code and message.
+Every class has a `code`, and a `status` for whoever answers over HTTP. The command line, the API
+and the pages show the same code and message.
 """
 
 from __future__ import annotations

@@ -340,4 +340,4 @@ def _size(length: int) -> int:
 
 
 def _either(sides: tuple[int, ...]) -> str:
-    return " or ".join(map(str, sides))
+    return f"{', '.join(map(str, sides[:-1]))} or {sides[-1]}"

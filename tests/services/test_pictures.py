@@ -84,7 +84,7 @@ def size(picture):
 
 
 def test_pictures_are_what_render_makes(pictures, photo):
-    for side in (320, 1600):
+    for side in (320, 640, 1600):
         assert pictures.thumbnail(ONE, photo, side=side) == render(photo, side=side)
     for side in (160, 480):
         crop = pictures.crop(ONE, photo, box=BOX, side=side)
@@ -236,7 +236,7 @@ def test_an_original_that_cannot_be_shown_is_told_and_nothing_is_kept(
 
 
 def test_what_no_page_asks_for_is_refused(pictures, photo, tmp_path):
-    with pytest.raises(InputError, match="a side of 320 or 1600 pixels, not 321"):
+    with pytest.raises(InputError, match="a side of 320, 640 or 1600 pixels, not 321"):
         pictures.thumbnail(ONE, photo, side=321)
     with pytest.raises(InputError, match="a side of 160 or 480 pixels, not 320"):
         pictures.crop(ONE, photo, box=BOX, side=320)

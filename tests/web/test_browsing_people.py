@@ -178,17 +178,17 @@ def test_a_name_that_fails_is_said_and_not_lost(open_page, owner):
 
 
 def test_more_groups_come_as_one_scrolls(open_page, owner, monkeypatch):
-    monkeypatch.setattr("lookwho.web.people.PAGES", dict.fromkeys(("named", "groups", "few"), 12))
-    for _ in range(40):
+    monkeypatch.setattr("lookwho.web.people.PAGES", dict.fromkeys(("named", "groups", "few"), 60))
+    for _ in range(150):
         a_group(3)
-    page = open_page("/people", owner)
-    expect(page.locator("#groups .face")).to_have_count(12)
+    page = open_page("/people", owner, size=PHONE)
+    expect(page.locator("#groups .face")).to_have_count(60)
 
-    for _ in range(6):
-        page.mouse.wheel(0, 4000)
+    for _ in range(8):
+        page.mouse.wheel(0, 8000)
         page.wait_for_timeout(200)
 
-    expect(page.locator("#groups .face")).to_have_count(40)
+    expect(page.locator("#groups .face")).to_have_count(150)
 
 
 def test_a_slash_goes_to_the_search_and_escape_leaves_it(open_page, owner):
