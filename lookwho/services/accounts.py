@@ -106,7 +106,8 @@ def invite(by: User, *, lasts: timedelta = INVITATION_LASTS, now: datetime | Non
     """Return the token of an invitation: whoever follows it becomes a member.
 
     So that they find what they were invited for, members may from now on look for themselves in
-    all collections: closed ones become ones where each sees the photos they are in, and no others.
+    all collections, and in those to come: closed ones become ones where each sees the photos they
+    are in, and no others.
 
     Raises:
         Forbidden: only an owner invites.
@@ -125,6 +126,12 @@ def invite(by: User, *, lasts: timedelta = INVITATION_LASTS, now: datetime | Non
         closed = Collection.objects.filter(policy=Collection.Policy.CLOSED)
         closed.update(policy=Collection.Policy.OWN)
     return token
+
+
+def policy_for_new_collections() -> str:
+    """Return what members may do with a collection that is added now: as `invite` promised."""
+    invited = Share.objects.filter(kind=Share.Kind.INVITATION).exists()
+    return Collection.Policy.OWN if invited else Collection.Policy.CLOSED
 
 
 def invitation(token: str, *, now: datetime | None = None) -> Share:

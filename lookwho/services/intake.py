@@ -31,7 +31,7 @@ from lookwho.core.inspect import inspect
 from lookwho.files.walk import walk
 from lookwho.library.models import Album, Collection, Job, Location, User
 from lookwho.library.paths import escaped, unescaped
-from lookwho.services import albums, work
+from lookwho.services import accounts, albums, work
 from lookwho.services.register import Reading, Registered, join, keep_present, lock, register
 
 Item = TypeVar("Item")
@@ -70,7 +70,8 @@ def add_folder(
     title = albums.checked_title(title) if title else _title_of(folder)
     with transaction.atomic():
         collection, _ = Collection.objects.get_or_create(
-            root=escaped(folder), defaults={"title": title}
+            root=escaped(folder),
+            defaults={"title": title, "policy": accounts.policy_for_new_collections()},
         )
         album = albums.album_titled(album_title, by=by) if album_title else None
         return collection, enqueue_import(collection, album)

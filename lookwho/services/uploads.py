@@ -35,7 +35,7 @@ from lookwho.core.limits import MAX_BYTES
 from lookwho.files.walk import ENDINGS
 from lookwho.library.models import Collection, Job, Location, User
 from lookwho.library.paths import escaped
-from lookwho.services import albums
+from lookwho.services import accounts, albums
 from lookwho.services.intake import enqueue_import
 
 # An upload that was not written to for so long has died. The slowest line brings a piece sooner.
@@ -122,7 +122,12 @@ def uploads_collection() -> Collection:
     collection = Collection.objects.filter(kind=Collection.Kind.UPLOADS).order_by("pk").first()
     if collection is None:
         collection, _ = Collection.objects.get_or_create(
-            root=root, defaults={"title": "Uploads", "kind": Collection.Kind.UPLOADS}
+            root=root,
+            defaults={
+                "title": "Uploads",
+                "kind": Collection.Kind.UPLOADS,
+                "policy": accounts.policy_for_new_collections(),
+            },
         )
     elif collection.root != root:
         collection.root = root

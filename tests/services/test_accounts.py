@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from lookwho.core.errors import Conflict, Forbidden, Invalid, LinkExpired
 from lookwho.library.models import ApiToken, Collection, EntryLink, Share, User
-from lookwho.services import accounts
+from lookwho.services import accounts, intake, uploads
 
 pytestmark = pytest.mark.django_db
 
@@ -186,3 +186,14 @@ def test_a_command_names_the_users_there_are():
 
     with pytest.raises(Invalid, match="Anna"):
         accounts.find_user("Bert")
+
+
+def test_members_may_look_for_themselves_in_what_is_added_after_they_were_invited(tmp_path):
+    for name, invited in (("before", False), ("after", True)):
+        (tmp_path / name).mkdir()
+        if invited:
+            accounts.invite(accounts.the_owner())
+        added, _ = intake.add_folder(tmp_path / name, by=None)
+
+        assert added.policy == ("own" if invited else "closed")
+    assert uploads.uploads_collection().policy == "own"
