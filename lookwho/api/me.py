@@ -33,15 +33,7 @@ def my_photos(request: HttpRequest) -> list[schemas.MyPhoto]:
     tiles = queries.tiles_of(scope_of(user, Purpose.BROWSE), [match.media for match in matches])
     return [
         schemas.MyPhoto(
-            uuid=tile.uuid,
-            kind=tile.kind,
-            width=tile.width,
-            height=tile.height,
-            taken_at=tile.taken_at,
-            duration=tile.duration,
-            names=list(tile.names),
-            probability=match.probability,
-            mine=match.mine,
+            **schemas.photo_of(tile).dict(), probability=match.probability, mine=match.mine
         )
         for match, tile in zip(matches, tiles, strict=True)
     ]

@@ -14,7 +14,7 @@ from lookwho.core.types import Reason
 from lookwho.library.models import Face, Media, Person
 from lookwho.library.queries import photos as queries
 from lookwho.library.queries.narrowing import narrowed
-from lookwho.library.queries.photos import ShownFace, Tile
+from lookwho.library.queries.photos import ShownFace
 from lookwho.library.scope import Purpose, scope_of
 from lookwho.services import search
 
@@ -37,7 +37,8 @@ def photos(
     return schemas.Photos(
         total=queries.photos(part.scope, part.wanted).count(),
         photos=[
-            _photo(tile) for tile in queries.tiles(part.scope, part.wanted, skip=offset, take=limit)
+            schemas.photo_of(tile)
+            for tile in queries.tiles(part.scope, part.wanted, skip=offset, take=limit)
         ],
     )
 
@@ -65,7 +66,7 @@ def photo(request: HttpRequest, uuid: UUID) -> schemas.PhotoDetail:
     if analysis:
         reason = Reason(analysis.reason).message if analysis.reason else analysis.error
     return schemas.PhotoDetail(
-        **_photo(tile).dict(),
+        **schemas.photo_of(tile).dict(),
         format=media.format,
         state=analysis.state if analysis else "",
         reason=reason,
@@ -91,18 +92,6 @@ def suggestions(request: HttpRequest, uuid: UUID) -> list[schemas.Suggestion]:
 def brief(person: Person) -> schemas.PersonBrief:
     """Return a person in short."""
     return schemas.PersonBrief(uuid=person.uuid, name=person.name)
-
-
-def _photo(tile: Tile) -> schemas.Photo:
-    return schemas.Photo(
-        uuid=tile.uuid,
-        kind=tile.kind,
-        width=tile.width,
-        height=tile.height,
-        taken_at=tile.taken_at,
-        duration=tile.duration,
-        names=list(tile.names),
-    )
 
 
 def _face(shown: ShownFace) -> schemas.FaceIn:

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
+from lookwho.library.queries.photos import Tile
+
 Box = tuple[float, float, float, float]
 # How many rows an answer has.
 Limit = Annotated[int, Field(ge=1, le=500)]
@@ -131,6 +133,19 @@ class Photo(Schema):
     taken_at: datetime
     duration: float | None
     names: list[str]
+
+
+def photo_of(tile: Tile) -> Photo:
+    """Return a photo as it stands in lists."""
+    return Photo(
+        uuid=tile.uuid,
+        kind=tile.kind,
+        width=tile.width,
+        height=tile.height,
+        taken_at=tile.taken_at,
+        duration=tile.duration,
+        names=list(tile.names),
+    )
 
 
 class Photos(Schema):

@@ -8,16 +8,15 @@ that were found have been grouped.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from lookwho.core.errors import NotFound
 from lookwho.library.models import Analysis, Face, Job, Person, Worker
+from lookwho.library.queries.work import SILENT
 
-# A worker that was not seen for so long is taken for dead.
-SILENT = timedelta(seconds=30)
 _OPEN = Q(state__in=(Job.State.WAITING, Job.State.LEASED))
 
 
