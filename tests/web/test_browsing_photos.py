@@ -191,7 +191,7 @@ def test_the_grid_comes_back_to_the_photo_that_was_left(open_photos):
     left = page.evaluate(FIRST_IN_VIEW)
 
     page.locator(f'.live .tile[href="{left["href"]}"]').click()
-    page.wait_for_selector(".stage")
+    page.wait_for_url("**/photos/*-*")  # until its scripts have run, too
     page.keyboard.press("Escape")
     page.wait_for_selector(".live .tile")
     settled(page)
