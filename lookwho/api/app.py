@@ -13,6 +13,7 @@ import lookwho
 from lookwho.core.errors import LookwhoError
 from lookwho.library.models import User
 from lookwho.services import accounts
+from lookwho.services.storage import storage_problem
 
 
 class TokenAuth(HttpBearer):
@@ -62,6 +63,14 @@ def _told(request: HttpRequest, status: int, code: str, message: str) -> HttpRes
 @api.exception_handler(LookwhoError)
 def _refused(request: HttpRequest, error: Any) -> HttpResponse:
     return _told(request, error.status, error.code, error.message)
+
+
+@api.exception_handler(Exception)
+def _failed(request: HttpRequest, error: Any) -> HttpResponse:
+    told = storage_problem(error)
+    if told is None:
+        raise error  # a mistake of ours: Django writes it down
+    return _told(request, told.status, told.code, told.message)
 
 
 @api.exception_handler(Http404)

@@ -64,11 +64,14 @@ def explained() -> Generator[None]:
     from django.conf import settings
     from django.db import DatabaseError
 
+    from lookwho.services.storage import storage_problem
+
     try:
         yield
     except DatabaseError as error:
         where = settings.DATABASES["default"]["NAME"]
-        raise SetupError(f"the database {where} cannot be used: {error}") from error
+        problem = storage_problem(error) or SetupError(f"the database cannot be used: {error}")
+        raise type(problem)(f"{where}: {problem.message}") from error
 
 
 def _migrate() -> None:

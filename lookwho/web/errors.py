@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
 from lookwho.core.errors import LookwhoError
+from lookwho.services.storage import storage_problem
 from lookwho.web.answers import is_htmx
 
 TITLES = {
@@ -25,8 +26,9 @@ class ErrorPages(MiddlewareMixin):
     """Middleware that shows Lookwho's own errors, as a page or as a toast on the page in view."""
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer for a view that raised one of ours; others are left to Django."""
-        return page(request, error) if isinstance(error, LookwhoError) else None
+        """Answer for a view that raised one of ours, or met a full disk; others are Django's."""
+        told = error if isinstance(error, LookwhoError) else storage_problem(error)
+        return page(request, told) if told else None
 
 
 def page(request: HttpRequest, error: LookwhoError) -> HttpResponse:

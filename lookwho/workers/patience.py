@@ -6,7 +6,6 @@ written down by a worker goes through here.
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 from collections.abc import Callable
@@ -14,12 +13,11 @@ from math import inf
 from threading import Event
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
-from lookwho.core.errors import LookwhoError, SetupError, StorageFull, StorageReadOnly
+from lookwho.core.errors import LookwhoError, StorageFull
+from lookwho.services.storage import PASSING, storage_problem
 
-# What may be over in a moment; every other error of the database is a mistake in what was asked.
-PASSING = (OperationalError, InterfaceError)
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
 
 _log = logging.getLogger(__name__)
@@ -57,17 +55,5 @@ def told(error: Exception) -> LookwhoError:
     """Return an error as the job's row tells it to people."""
     if isinstance(error, LookwhoError):
         return error
-    reason = str(error).strip()
-    if getattr(error, "errno", None) == errno.ENOSPC or _says(
-        reason, "disk is full", "no space left", "disk full"
-    ):
-        return StorageFull(f"the disk is full: make room, and the work goes on ({reason})")
-    if getattr(error, "errno", None) == errno.EROFS or _says(reason, "readonly", "read-only"):
-        return StorageReadOnly(f"nothing can be written: {reason}")
-    if isinstance(error, PASSING):
-        return SetupError(f"the database cannot be used: {reason}")
-    return LookwhoError(f"unexpected {type(error).__name__}: {reason}")
-
-
-def _says(reason: str, *words: str) -> bool:
-    return any(word in reason.lower() for word in words)
+    problem = storage_problem(error)
+    return problem or LookwhoError(f"unexpected {type(error).__name__}: {str(error).strip()}")
