@@ -9,7 +9,7 @@ BIN := .venv/bin
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 TESTS := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 # What talks to the database, which is run once more on PostgreSQL.
-DATABASE_TESTS := tests/library tests/services tests/workers tests/api tests/web
+DATABASE_TESTS := tests/library tests/services tests/workers tests/api
 export PHOTOS
 
 .PHONY: help venv test test-long lint format bench run demo constraints clean

