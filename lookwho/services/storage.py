@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from lookwho.core.errors import SetupError, StorageFull, StorageReadOnly
 
@@ -16,14 +16,16 @@ def storage_problem(error: Exception) -> SetupError | None:
     """Return what is wrong with the disk or the database; None for an error that is neither's."""
     reason = str(error).strip()
     number = getattr(error, "errno", None)
-    ours = isinstance(error, PASSING)
-    if number == errno.ENOSPC or (ours and _says(reason, "is full", "no space", "disk full")):
+    told = isinstance(error, DatabaseError)
+    if number == errno.ENOSPC or (told and _says(reason, "is full", "no space", "disk full")):
         return StorageFull(
             f"the disk is full: make room; work that waits goes on by itself ({reason})"
         )
-    if number == errno.EROFS or (ours and _says(reason, "readonly", "read-only")):
+    if number == errno.EROFS or (told and _says(reason, "readonly", "read-only")):
         return StorageReadOnly(f"nothing can be written: {reason}")
-    return SetupError(f"the database cannot be used: {reason}") if ours else None
+    return (
+        SetupError(f"the database cannot be used: {reason}") if isinstance(error, PASSING) else None
+    )
 
 
 def _says(reason: str, *words: str) -> bool:
