@@ -19,13 +19,6 @@ Offset = Annotated[int, Field(ge=0, le=10_000_000)]
 Words = Annotated[str, Field(max_length=200)]
 
 
-class Problem(Schema):
-    """Why something was not done: the code and the message that pages show, too."""
-
-    code: str
-    message: str
-
-
 class Me(Schema):
     """Who asks."""
 

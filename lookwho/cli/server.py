@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
+from lookwho.core.child import fresh_interpreter, same_modules
 from lookwho.core.errors import SettingInvalid
 
 # A process that lives shorter than this did not really start.
@@ -71,14 +71,13 @@ class Server:
             if self._failures >= GIVES_UP_AFTER:
                 raise SettingInvalid("the web server does not start; what it said is above")
             time.sleep(min(0.2 * self._failures, 1))
-        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", "from lookwho.cli.server import run; run()"],
+            fresh_interpreter("from lookwho.cli.server import run; run()"),
             stdin=subprocess.PIPE,
             pass_fds=[self._listener.fileno()],
             env={
                 **os.environ,
-                "PYTHONPATH": path,
+                **same_modules(),
                 "LOOKWHO_LISTENER": str(self._listener.fileno()),
             },
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends all in order

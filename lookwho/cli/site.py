@@ -263,7 +263,8 @@ def _stopped() -> Generator[threading.Event]:
     def ask(*_: object) -> None:
         if stop.is_set():  # asked twice: at once
             _interrupt()
-        stop.set()
+        # In a thread: the one that is interrupted may just be holding the lock of the event.
+        threading.Thread(target=stop.set, daemon=True).start()
 
     for kind in before:
         signal.signal(kind, ask)

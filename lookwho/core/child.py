@@ -139,15 +139,23 @@ class Child:
         return process
 
     def _spawned(self, complaints: BinaryIO | Any) -> subprocess.Popen[bytes]:
-        # The same modules as here, however they were found, and none from the folder we are in: -P.
-        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         return subprocess.Popen(
-            [sys.executable, "-P", "-c", self._command, *self._arguments],
+            [*fresh_interpreter(self._command), *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, **same_modules()},
         )
+
+
+def fresh_interpreter(code: str) -> list[str]:
+    """Return the command that runs some code, with no module from the folder we are in: -P."""
+    return [sys.executable, "-P", "-c", code]
+
+
+def same_modules() -> dict[str, str]:
+    """Return what the environment must say to find the modules found here, however that was."""
+    return {"PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)}
 
 
 def _body(answer: bytes) -> bytes:

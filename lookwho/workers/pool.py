@@ -11,17 +11,16 @@ import json
 import logging
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from threading import Event
 
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from lookwho.core.child import fresh_interpreter, same_modules
 from lookwho.library.models import Job, Worker
 from lookwho.services import processes as this_machine
 from lookwho.services import work
@@ -138,24 +137,16 @@ def run_pool(processes: int, *, clerk: bool = True) -> None:
 
 def _spawn(place: _Place) -> None:
     arguments = json.dumps({"kinds": place.kinds, "nice": place.nice})
-    # A fresh interpreter with the same modules as here, and none from the folder we are in: -P.
-    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     environment = {"DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE, **os.environ}
     # There is a process for each core: threads inside one would only fight for them.
     environment |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     place.started_at = timezone.now()
     try:
         place.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-c",
-                "from lookwho.workers.child import main; main()",
-                arguments,
-            ],
+            [*fresh_interpreter(_COMMAND), arguments],
             # It ends when we do: whoever reads here then reads nothing more.
             stdin=subprocess.PIPE,
-            env={**environment, "PYTHONPATH": path},
+            env={**environment, **same_modules()},
         )
     except OSError as error:  # no memory for one more process
         _log.warning("a worker cannot be started: %s", error)
