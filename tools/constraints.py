@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = "site,video,heif,postgres,dev"
+EXTRAS = "site,video,heif,parquet,postgres,dev"
 
 
 def output(*command: str) -> str:

@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-RUN = ("site", "video", "heif")
+RUN = ("site", "video", "heif", "parquet")
 TEST = (*RUN, "postgres", "dev")
 
 

@@ -12,16 +12,22 @@ from lookwho.library.models.faces import (
     Track,
     VectorChange,
 )
+from lookwho.library.models.labelling import Label, Project, Release, Task
 from lookwho.library.models.media import Album, AlbumItem, Collection, Location, Media
 from lookwho.library.models.members import Consent, Reference, SearchLog, Share
 from lookwho.library.models.people import Decision, DecisionFace, Person
+from lookwho.library.models.review import Answer, Audit, Claim
+from lookwho.library.models.settings import Setting
 from lookwho.library.models.work import Job, Worker
 
 __all__ = [
     "Album",
     "AlbumItem",
     "Analysis",
+    "Answer",
     "ApiToken",
+    "Audit",
+    "Claim",
     "Collection",
     "Consent",
     "Decision",
@@ -31,16 +37,21 @@ __all__ = [
     "Face",
     "Fit",
     "Job",
+    "Label",
     "Location",
     "Media",
     "Membership",
     "Pack",
     "Person",
+    "Project",
     "Reference",
     "Region",
+    "Release",
     "SearchLog",
+    "Setting",
     "Share",
     "Suppression",
+    "Task",
     "Team",
     "Track",
     "User",

@@ -80,6 +80,8 @@ class Face(models.Model):
         DETECTOR = "detector"
         HUMAN = "human"
         METADATA = "metadata"
+        # Somebody is in the photo, as a human said, but no face of theirs shows: the box is empty.
+        ABSENT = "absent"
 
     id: int
     media_id: int
@@ -223,8 +225,18 @@ class Fit(models.Model):
     """A learned state, and the figures that it was judged by."""
 
     id: int
+    pack_id: int
     pack = models.ForeignKey(Pack, models.CASCADE, related_name="+")
     state = models.BinaryField(default=bytes)
     figures: models.JSONField[Any] = models.JSONField(default=dict)
     active = models.BooleanField(default=False)
+    # The newest decision that was there to learn from.
+    learned_until = models.PositiveBigIntegerField(default=0)
     created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["pack"], condition=models.Q(active=True), name="fit_active_once"
+            ),
+        )

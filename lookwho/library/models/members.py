@@ -70,6 +70,9 @@ class Share(models.Model):
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     token_hash = models.BinaryField(max_length=32, unique=True)
+    # Of an invitation: for whom, and what they become.
+    name = models.CharField(max_length=150, blank=True)
+    role = models.CharField(max_length=12, choices=User.Role.choices, default=User.Role.MEMBER)
     album = models.ForeignKey(Album, models.CASCADE, null=True, blank=True, related_name="shares")
     collection = models.ForeignKey(
         Collection, models.CASCADE, null=True, blank=True, related_name="shares"

@@ -64,6 +64,7 @@ class Decision(models.Model):
         HIDE = "hide"  # `text` is 1 or 0
         COVER = "cover"  # the face of `person` to show
         DRAW = "draw"  # a face that was overlooked
+        BOX = "box"  # the box of the face, as it was, is `text`: four fractions
         ABSENT = "absent"  # `person` is in the media with no visible face
         REVOKE = "revoke"  # takes back the decision `revokes`
 

@@ -24,6 +24,8 @@ class Job(models.Model):
         ANALYSE = "analyse"  # {"pack": id, "media": [ids, at most 20]}
         REFERENCE = "reference"  # {"reference": id}
         GROUP = "group"  # {}
+        EMBED = "embed"  # {"pack": id, "faces": [ids]}: faces whose boxes a human drew
+        LEARN = "learn"  # {}
         NAMES = "names"  # {"user": id}: take over the names that the files carry
 
     class State(models.TextChoices):
