@@ -14,6 +14,7 @@ from django.db import models
 from lookwho.library.models.media import Media
 from lookwho.library.models.members import Reference
 from lookwho.library.models.people import Person
+from lookwho.library.models.placed import Placed
 
 
 class Pack(models.Model):
@@ -118,6 +119,13 @@ class Face(models.Model):
                 condition=models.Q(dismissed=False),
                 name="face_who",
             ),
+            # What nobody has said anything about, by how sure Lookwho is of it. `person` is in it
+            # and not in its condition, or SQLite would rather take the index of `person` alone.
+            models.Index(
+                fields=["person", "probability"],
+                condition=models.Q(dismissed=False),
+                name="face_open",
+            ),
         )
 
     @property
@@ -205,16 +213,10 @@ class Region(models.Model):
         indexes = (models.Index(fields=["state", "name"], name="region_state"),)
 
 
-class Suppression(models.Model):
+class Suppression(Placed):
     """A box that must not become a face again: "not a face", or erased."""
 
     id: int
-    payload_hash = models.BinaryField(max_length=32, db_index=True)
-    x1 = models.FloatField()
-    y1 = models.FloatField()
-    x2 = models.FloatField()
-    y2 = models.FloatField()
-    time = models.FloatField(null=True, blank=True)
     erased = models.BooleanField(default=False)
     decision = models.ForeignKey(
         "Decision", models.CASCADE, null=True, blank=True, related_name="suppressions"

@@ -10,6 +10,7 @@ from django.db import models
 
 from lookwho.library.models.accounts import Team, User
 from lookwho.library.models.people import Person
+from lookwho.library.models.placed import Placed
 
 if TYPE_CHECKING:
     from lookwho.library.models.faces import Face
@@ -37,7 +38,7 @@ class Project(models.Model):
         return self.title
 
 
-class Task(models.Model):
+class Task(Placed):
     """One face to label in a project. Told like the face of a decision, to be found again."""
 
     class State(models.TextChoices):
@@ -57,12 +58,6 @@ class Task(models.Model):
     face: models.ForeignKey[Face | None] = models.ForeignKey(
         "Face", models.SET_NULL, null=True, blank=True, related_name="tasks"
     )
-    payload_hash = models.BinaryField(max_length=32)
-    x1 = models.FloatField()
-    y1 = models.FloatField()
-    x2 = models.FloatField()
-    y2 = models.FloatField()
-    time = models.FloatField(null=True, blank=True)
     # Gold faces are those whose answer is known: they tell how well an annotator does.
     gold = models.BooleanField(default=False)
     gold_person = models.ForeignKey(
@@ -76,7 +71,7 @@ class Task(models.Model):
     )
     adjudicated_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
+    class Meta(Placed.Meta):
         constraints = (models.UniqueConstraint(fields=["project", "face"], name="task_face_once"),)
         indexes = (models.Index(fields=["project", "state"], name="task_state"),)
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 from django.db import models
 
 from lookwho.library.models.accounts import User
+from lookwho.library.models.placed import Placed
 
 if TYPE_CHECKING:
     from lookwho.library.models.faces import Face
@@ -89,7 +90,7 @@ class Decision(models.Model):
     created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
 
 
-class DecisionFace(models.Model):
+class DecisionFace(Placed):
     """A face that a decision is about, told so that it is found again after a new analysis."""
 
     id: int
@@ -99,9 +100,3 @@ class DecisionFace(models.Model):
     face: models.ForeignKey[Face | None] = models.ForeignKey(
         "Face", models.SET_NULL, null=True, blank=True, related_name="decisions"
     )
-    payload_hash = models.BinaryField(max_length=32, db_index=True)
-    x1 = models.FloatField()
-    y1 = models.FloatField()
-    x2 = models.FloatField()
-    y2 = models.FloatField()
-    time = models.FloatField(null=True, blank=True)

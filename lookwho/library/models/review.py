@@ -10,6 +10,7 @@ from django.db import models
 
 from lookwho.library.models.accounts import User
 from lookwho.library.models.people import Person
+from lookwho.library.models.placed import Placed
 
 if TYPE_CHECKING:
     from lookwho.library.models.faces import Face
@@ -85,7 +86,7 @@ class Answer(models.Model):
         indexes = (models.Index(fields=["user", "-id"], name="answer_of_user"),)
 
 
-class Audit(models.Model):
+class Audit(Placed):
     """A face drawn at random from all, to be named by a human who is shown no guess.
 
     Nothing is ever learned from these faces: what Lookwho would say of them without that shows how
@@ -106,12 +107,6 @@ class Audit(models.Model):
     face: models.OneToOneField[Face | None] = models.OneToOneField(
         "Face", models.SET_NULL, null=True, blank=True, related_name="audit"
     )
-    payload_hash = models.BinaryField(max_length=32, db_index=True)
-    x1 = models.FloatField()
-    y1 = models.FloatField()
-    x2 = models.FloatField()
-    y2 = models.FloatField()
-    time = models.FloatField(null=True, blank=True)
     # What the photo belongs to: nothing of the same event may help to recognise the face.
     event = models.CharField(max_length=100)
     state = models.CharField(max_length=8, choices=State.choices, default=State.DRAWN)
@@ -122,5 +117,5 @@ class Audit(models.Model):
     batch = models.UUIDField(null=True, blank=True, db_index=True)
     drawn_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
 
-    class Meta:
+    class Meta(Placed.Meta):
         indexes = (models.Index(fields=["state"], name="audit_state"),)
