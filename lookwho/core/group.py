@@ -1,146 +1,206 @@
-"""Group: faces in, people out, with nothing known about them.
+"""Group: faces in, people out, with nothing known about them, or with all that humans have said.
 
-Average linkage: two groups become one when the mean similarity of their faces, over all pairs, is
-high enough, the most similar groups first. One look-alike then cannot chain two people together,
-as it does where the nearest pair decides. Two faces of one photo are two people.
+Groups are united by what their mean vectors have in common (`lookwho.core.linkage`), so one
+look-alike cannot chain two people together, as it does where the nearest pair decides. How alike
+two faces must be follows from the number of faces: the more strangers, the more look-alikes.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from lookwho.core.types import DoubleArray, FloatArray, IntArray
+from lookwho.core.density import densities
+from lookwho.core.errors import InputError
+from lookwho.core.known import ALONE, NEW, Known, Links, column, distinct
+from lookwho.core.linkage import BoolArray, Units, between, join, link
+from lookwho.core.neighbours import similar
+from lookwho.core.types import FloatArray, IntArray
 
-ALONE = -1
+__all__ = ["ALONE", "LEAST_QUALITY", "NEW", "Links", "churn", "group", "suitable_limit"]
 
-# The greatest mean distance (1 - cosine) within a group, measured at a library of so many faces.
-# The more strangers, the more look-alikes: the limit shrinks with each doubling of the library.
-# `python -m bench group --faces DIR` prints what other limits would give.
-LIMIT = 0.067
-LIMIT_FACES = 3252
-LIMIT_STEP = 0.0022
-LIMIT_LEAST, LIMIT_MOST = 0.045, 0.078
-
-# Rows of the similarity matrix computed at once: 64 MB at 100,000 faces.
-_ROWS = 160
+# The greatest distance (1 - cosine) of two single faces that are one person, in a library of so
+# many faces, and the power of their number that it shrinks by. Of limits in steps of 0.004 the
+# best are 0.070 and 0.074 on a quarter of people A-E of identities/ (400 faces), 0.062 and 0.066
+# on all of them (1,612); on made faces 0.052 among 13,000 and 0.046 among 40,000.
+# That was without `core.density`; with it 0.063 and 0.064 are equally good, and the stricter one
+# leaves fewer faces in groups that they do not belong to.
+LIMIT = 0.063
+LIMIT_FACES = 1612
+LIMIT_POWER = 0.1
+LIMIT_MOST = 0.075
+# A worse face resembles everybody: it may join a group, but neither found nor bridge one. On
+# identities/ (3,251 labelled faces) and crowds/ together: B-cubed of neither half of the names
+# falls up to 0.45, while groups of street faces fall from 97 to 45 at 0.4.
+LEAST_QUALITY = 0.4
+# Whom a poor face may join: a group with so many good faces, or with a name.
+LEAST_FOUNDERS = 2
+# Faces that are farther apart than so many limits are not compared, nor more than the nearest so
+# many of each: a group that they belong to is found by others of its faces.
+REACH = 1.2
+NEIGHBOURS = 40
 
 
 def group(
-    embeddings: FloatArray, *, photos: IntArray | None = None, limit: float | None = None
+    embeddings: FloatArray,
+    *,
+    photos: IntArray | None = None,
+    quality: FloatArray | None = None,
+    people: IntArray | None = None,
+    must: Links = (),
+    cannot: Links = (),
+    before: IntArray | None = None,
+    limit: float | None = None,
 ) -> IntArray:
     """Group faces by person.
 
+    What is known is kept, the stronger where it contradicts itself: people, then must, then
+    cannot, then photos (`lookwho.core.known`).
+
     Args:
         embeddings: (n, d) float32 of unit length.
-        photos: (n,) which photo each face is from; None where every face has its own.
-        limit: the greatest mean distance within a group; None for one that suits the number of
-            faces.
+        photos: (n,) which photo each face is from; None where every face has its own. Two faces of
+            one photo are two people.
+        quality: (n,) from 0 to 1; None where all are good.
+        people: (n,) whom a human said that each face is, -1 for unknown. Faces of one person are
+            one group, and of two people two.
+        must: (m, 2) pairs of faces that are one person.
+        cannot: (m, 2) pairs of faces that are two people.
+        before: (n,) labels of an earlier call, `NEW` for a face that was not there. Groups keep
+            their labels, new faces join them, and only what these touch, or what contradicts what
+            is known now, is grouped anew. A label that is new is greater than all before.
+        limit: the greatest distance (1 - cosine) of two single faces that are one person; None for
+            one that suits the number of faces.
 
     Returns:
-        (n,) int64, the group of each face: 0 the largest group, 1 the next; `ALONE` for a face
-        that resembles no other. The same faces always give the same groups.
+        (n,) int64, the group of each face: without `before`, 0 the largest group, 1 the next;
+        `ALONE` for a face that resembles no other. The same faces always give the same groups.
+
+    Raises:
+        InputError: an embedding is not finite, or an argument does not fit the faces.
     """
-    count = len(embeddings)
-    least = 1 - (suitable_limit(count) if limit is None else limit)
-    labels = np.full(count, ALONE, np.int64)
-    groups: list[list[int]] = []
-    # No group reaches beyond a connected component: its mean similarity would be too low.
-    for component in _components(np.ascontiguousarray(embeddings, np.float32), least):
-        part = None if photos is None else np.asarray(photos)[component]
-        for members in _linked(embeddings[component].astype(np.float64), part, least):
-            if len(members) > 1:
-                groups.append(sorted(int(component[member]) for member in members))
-    for label, members in enumerate(sorted(groups, key=lambda faces: (-len(faces), faces[0]))):
-        labels[members] = label
-    return labels
+    vectors = _checked(embeddings)
+    count = len(vectors)
+    known = Known(count, photos, people, must, cannot)
+    was = column("before", before, count, NEW)
+    good = _good(quality, count)
+    if not count:
+        return was
+    limit = suitable_limit(count) if limit is None else limit
+    whole = known.base if before is None else known.kept(was)
+    loose = _loose(was, whole)
+    low, high = similar(vectors, 1 - REACH * limit, NEIGHBOURS, np.flatnonzero(loose))
+    looked = loose[low] | loose[high]
+    low, high = low[looked], high[looked]
+    compared = np.zeros(count, bool)
+    compared[whole[low]] = compared[whole[high]] = True
+    compared = compared[whole]
+    dense = np.zeros(count, np.float32)
+    dense[compared] = densities(vectors[compared], vectors[good], limit)
+    units, of = known.units(vectors, dense, good, whole)
+    _link(units, *between(of, low, high), _founding(units, of, good), limit)
+    return _labelled(units.roots()[of], was, known.people)
+
+
+def churn(before: IntArray, after: IntArray) -> float:
+    """Return the share of faces, of those in both, whose company changed.
+
+    Args:
+        before: (n,) labels, `ALONE` for a face alone, `NEW` for one that was not there.
+        after: (n,) labels of the same faces; new faces in the company of old ones change nothing.
+    """
+    there = before != NEW
+    old, new = _singled(before[there]), _singled(after[there])
+    if not len(old):
+        return 0.0
+    cells = np.unique(np.stack([old, new]), axis=1, return_inverse=True)[1]
+    sizes = [np.bincount(part)[part] for part in (cells, old, new)]
+    return float(((sizes[0] != sizes[1]) | (sizes[0] != sizes[2])).mean())
 
 
 def suitable_limit(faces: int) -> float:
-    """Return the greatest mean distance within a group for a library of so many faces."""
-    limit = LIMIT - LIMIT_STEP * float(np.log2(max(faces, 1) / LIMIT_FACES))
-    return min(max(limit, LIMIT_LEAST), LIMIT_MOST)
+    """Return the greatest distance of two single faces of one person, among so many faces."""
+    return float(min(LIMIT * (max(faces, 1) / LIMIT_FACES) ** -LIMIT_POWER, LIMIT_MOST))
 
 
-def _components(embeddings: FloatArray, least: float) -> list[IntArray]:
-    """Return the sets of faces, of two or more, that chains of similar pairs connect."""
-    parents = np.arange(len(embeddings))
-    for start in range(0, len(embeddings), _ROWS):
-        block = embeddings[start : start + _ROWS] @ embeddings[start:].T
-        rows, columns = np.nonzero(block >= least)
-        _unite(parents, rows + start, columns + start)
-    roots = _roots(parents)
-    order = np.argsort(roots, kind="stable")
-    starts = np.nonzero(np.diff(roots[order], prepend=-1))[0]
-    return [part for part in np.split(order, starts[1:]) if len(part) > 1]
+def _checked(embeddings: FloatArray) -> FloatArray:
+    vectors = np.ascontiguousarray(embeddings, np.float32)
+    if vectors.ndim != 2:
+        raise InputError(f"embeddings must be a row of numbers for each face: {vectors.shape}")
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise InputError(
+            f"embedding {int(np.argmin(finite))} holds a number that is not finite: "
+            "analyse that face again"
+        )
+    return vectors
 
 
-def _unite(parents: IntArray, a: IntArray, b: IntArray) -> None:
-    """Give the trees of each pair one root, the lower; all pairs at once, until nothing moves."""
-    while len(a):
-        parents[:] = _roots(parents)
-        low, high = np.minimum(parents[a], parents[b]), np.maximum(parents[a], parents[b])
-        apart = low != high
-        a, b, low, high = a[apart], b[apart], low[apart], high[apart]
-        np.minimum.at(parents, high, low)
+def _good(quality: FloatArray | None, count: int) -> BoolArray:
+    if quality is None:
+        return np.ones(count, bool)
+    if np.shape(quality) != (count,):
+        raise InputError(f"quality must be {count} numbers, one for each face")
+    return np.asarray(quality) >= LEAST_QUALITY  # what is not a number is not good
 
 
-def _roots(parents: IntArray) -> IntArray:
-    while True:
-        above = parents[parents]
-        if np.array_equal(above, parents):
-            return above
-        parents = above
+def _loose(was: IntArray, whole: IntArray) -> BoolArray:
+    """Return which faces have to find their company anew.
 
-
-def _linked(vectors: DoubleArray, photos: IntArray | None, least: float) -> list[list[int]]:
-    """Return the groups of one component, by the chain of nearest neighbours.
-
-    The mean similarity of two groups is the product of their summed vectors over the product of
-    their sizes, so no matrix of pairs is kept. Follow nearest neighbours until two are each
-    other's: those merge. The result is that of merging the globally nearest first, because a merged
-    group is never nearer to a third than the nearer of its parts.
-
-    Source: Murtagh, A survey of recent advances in hierarchical clustering algorithms, 1983.
+    Those that were not there, and those of groups that do not hold any more.
     """
-    count = len(vectors)
-    sums, sizes = vectors.copy(), np.ones(count)
-    members = [[index] for index in range(count)]
-    shown = None if photos is None else [{int(photo)} for photo in photos]
-    holders: dict[int, set[int]] = {}
-    for index, photo in enumerate(photos if photos is not None else ()):
-        holders.setdefault(int(photo), set()).add(index)
-    active = np.ones(count, bool)
-    chain: list[int] = []
-    done: list[list[int]] = []
-    while active.any():
-        if not chain:
-            chain.append(int(np.argmax(active)))
-        tip = chain[-1]
-        similar = np.where(active, sums @ sums[tip] / (sizes * sizes[tip]), -np.inf)
-        similar[tip] = -np.inf
-        if shown is not None:
-            similar[[other for photo in shown[tip] for other in holders[photo]]] = -np.inf
-        nearest = int(np.argmax(similar))
-        previous = chain[-2] if len(chain) > 1 else tip
-        if previous != tip and similar[previous] >= similar[nearest]:
-            nearest = previous  # of equally near ones the one we come from, or the chain circles
-        if similar[nearest] < least:
-            # Nothing will ever be near enough to it: it is finished.
-            active[tip] = False
-            done.append(members[tip])
-            chain.pop()
-            continue
-        if nearest != previous:  # also where there is no previous one yet
-            chain.append(nearest)
-            continue
-        del chain[-2:]
-        sums[previous] += sums[tip]
-        sizes[previous] += sizes[tip]
-        members[previous] += members[tip]
-        active[tip] = False
-        if shown is not None:
-            for photo in shown[tip]:
-                holders[photo].discard(tip)
-                holders[photo].add(previous)
-            shown[previous] |= shown[tip]
-    return done
+    held = np.flatnonzero(was >= 0)
+    labels = distinct(was[held], whole[held])[0]
+    torn = np.zeros(int(was.max(initial=-1)) + 1, bool)
+    torn[labels[1:][np.diff(labels) == 0]] = True
+    loose = was == NEW
+    loose[held] = torn[was[held]]
+    return loose
+
+
+def _founding(units: Units, of: IntArray, good: BoolArray) -> BoolArray:
+    """Return which units count by themselves: those with a good face, and those with a name."""
+    return (np.bincount(of, good, len(units.sizes)) > 0) | (units.people >= 0)
+
+
+def _link(units: Units, low: IntArray, high: IntArray, founding: BoolArray, limit: float) -> None:
+    """Unite units with good faces, then let the poor ones join them."""
+    both = founding[low] & founding[high]
+    one = founding[low] ^ founding[high]
+    link(units, low[both], high[both], limit)
+    poor = np.where(founding[low], high, low)[one]
+    to = units.roots()[np.where(founding[low], low, high)[one]]
+    poor, to = distinct(poor, to)
+    open_ = (units.sizes[to] >= LEAST_FOUNDERS) | (units.people[to] >= 0)
+    join(units, poor[open_], to[open_], limit)
+
+
+def _labelled(groups: IntArray, was: IntArray, people: IntArray) -> IntArray:
+    """Give groups of two and more labels: that of before, or else new ones, the largest first.
+
+    Of several groups that share a label the one whose confirmed faces had it keeps it, then the
+    one with most faces of it.
+    """
+    _, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    labels = np.full(len(sizes), ALONE)
+    held = np.flatnonzero(was >= 0)
+    span = int(was.max(initial=0)) + 1
+    codes = groups[held] * span + was[held]
+    cells, of, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    confirmed = np.bincount(of, people[held] >= 0, len(counts))
+    places, names = np.divmod(cells, span)
+    used = np.zeros(int(was.max(initial=-1)) + 1, bool)
+    for cell in np.lexsort((places, names, -counts, -confirmed)).tolist():
+        place, name = int(places[cell]), int(names[cell])
+        if sizes[place] > 1 and labels[place] == ALONE and not used[name]:
+            labels[place] = name
+            used[name] = True
+    fresh = np.flatnonzero((sizes > 1) & (labels == ALONE))
+    fresh = fresh[np.argsort(-sizes[fresh], kind="stable")]
+    labels[fresh] = len(used) + np.arange(len(fresh))
+    return labels[groups]
+
+
+def _singled(labels: IntArray) -> IntArray:
+    """Give each face alone a label of its own."""
+    alone = labels < 0
+    return np.where(alone, labels.max(initial=-1) + 1 + np.cumsum(alone), labels)
