@@ -18,10 +18,13 @@ from lookwho.web.access import signed_in, visitor
 @never_cache
 @signed_in
 def door(request: HttpRequest) -> HttpResponseBase:
-    """Welcome while there is nothing, People while groups lack names, then Photos."""
+    """Welcome while there is nothing, People while groups lack names, then Photos.
+
+    Annotators come to Review, members to their own photos.
+    """
     user = visitor(request)
     if not user.sees_everything:
-        return redirect("people" if user.role == Role.ANNOTATOR else "me")
+        return redirect("review" if user.role == Role.ANNOTATOR else "me")
     scope = scope_of(user, Purpose.NAME)
     under_way = work.pace(scope).running
     if not under_way and not scope.media().exists():

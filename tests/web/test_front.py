@@ -50,8 +50,8 @@ def test_a_member_comes_to_their_own_photos(client):
     assert door(client, "member") == reverse("me")
 
 
-def test_an_annotator_comes_to_people(client):
-    assert door(client, "annotator") == reverse("people")
+def test_an_annotator_comes_to_the_questions(client):
+    assert door(client, "annotator") == reverse("review")
 
 
 def test_the_unknown_come_to_the_sign_in(client):
