@@ -12,7 +12,7 @@ from ninja import Router
 from lookwho.api import schemas
 from lookwho.api.app import user_of
 from lookwho.core.errors import Invalid, NotFound
-from lookwho.library.models import Face
+from lookwho.library.models import Face, Person
 from lookwho.library.queries import people as queries
 from lookwho.library.queries.people import Part, Portrait
 from lookwho.library.scope import Purpose, Scope, scope_of
@@ -32,7 +32,7 @@ def people(
     offset: schemas.Offset = 0,
 ) -> schemas.PeopleOut:
     """List one part of the people, those in most photos first."""
-    portraits = queries.census(_scope(request)).part(part)
+    portraits = queries.census(naming_scope(request)).part(part)
     if q.strip():
         portraits = queries.matching(portraits, q)
     shown = queries.with_covers(portraits[offset : offset + limit])
@@ -42,7 +42,7 @@ def people(
 @router.get("/people/{uuid}", response=schemas.PersonDetail)
 def person(request: HttpRequest, uuid: UUID) -> schemas.PersonDetail:
     """Return a person; of somebody who was merged, whom they were merged into."""
-    scope = _scope(request)
+    scope = naming_scope(request)
     found = queries.person(scope, uuid)
     years = dict(queries.years(scope, found))
     return schemas.PersonDetail(
@@ -64,7 +64,7 @@ def faces(
     offset: schemas.Offset = 0,
 ) -> list[schemas.FaceOfPerson]:
     """List the faces of a person, those of the newest photos first."""
-    scope = _scope(request)
+    scope = naming_scope(request)
     found = queries.person(scope, uuid)
     return [
         schemas.FaceOfPerson(
@@ -77,7 +77,7 @@ def faces(
 @router.patch("/people/{uuid}", response=schemas.PersonDetail)
 def change(request: HttpRequest, uuid: UUID, asked: schemas.PersonChange) -> schemas.PersonDetail:
     """Name, rename, hide or show a person, tell their birth date or choose their cover."""
-    user, scope = user_of(request), _scope(request)
+    user, scope = user_of(request), naming_scope(request)
     found = queries.person(scope, uuid)
     told = asked.dict(exclude_unset=True)
     with transaction.atomic():  # all of it or nothing
@@ -90,55 +90,72 @@ def change(request: HttpRequest, uuid: UUID, asked: schemas.PersonChange) -> sch
         if "birth_date" in told:
             services.set_birth_date(user, found, asked.birth_date)
         if asked.cover:
-            services.set_cover(user, found, _faces(scope, [asked.cover])[0])
+            services.set_cover(user, found, faces_chosen(scope, [asked.cover])[0])
     return person(request, found.uuid)
 
 
 @router.post("/people/{uuid}/merge", response=schemas.Done)
 def merge(request: HttpRequest, uuid: UUID, asked: schemas.Merge) -> schemas.Done:
     """Say that a person is another one."""
-    scope = _scope(request)
-    one, other = queries.person(scope, uuid), queries.person(scope, asked.into)
-    return _done(services.merge(user_of(request), one, other))
+    scope = naming_scope(request)
+    one, other = _as_named(scope, uuid), _as_named(scope, asked.into)
+    told = asked.seen or {}
+    seen = {each.pk: told[each.uuid] for each in (one, other) if each.uuid in told}
+    return done_of(services.merge(user_of(request), one, other, seen=seen))
 
 
 @router.post("/faces/confirm", response=schemas.Done)
 def confirm(request: HttpRequest, asked: schemas.FacesOfPerson) -> schemas.Done:
     """Say that these faces are this person."""
-    scope = _scope(request)
+    scope = naming_scope(request)
     who = queries.person(scope, asked.person)
-    return _done(said.confirm(user_of(request), _faces(scope, asked.faces), who))
+    chosen = faces_chosen(scope, asked.faces)
+    return done_of(said.confirm(user_of(request), chosen, who, seen=_seen(asked, chosen)))
 
 
 @router.post("/faces/name", response=schemas.Done)
 def assign(request: HttpRequest, asked: schemas.FacesNamed) -> schemas.Done:
     """Say who these faces are, by name."""
-    scope = _scope(request)
-    return _done(said.assign(user_of(request), _faces(scope, asked.faces), asked.name))
+    scope = naming_scope(request)
+    chosen = faces_chosen(scope, asked.faces)
+    done = said.assign(user_of(request), chosen, asked.name, seen=_seen(asked, chosen))
+    return done_of(done)
 
 
 @router.post("/faces/reject", response=schemas.Done)
 def reject(request: HttpRequest, asked: schemas.FacesOfPerson) -> schemas.Done:
     """Say that these faces are not this person."""
-    scope = _scope(request)
+    scope = naming_scope(request)
     who = queries.person(scope, asked.person)
-    return _done(said.reject(user_of(request), _faces(scope, asked.faces), who))
+    chosen = faces_chosen(scope, asked.faces)
+    return done_of(said.reject(user_of(request), chosen, who, seen=_seen(asked, chosen)))
+
+
+@router.post("/faces/split", response=schemas.Done)
+def split(request: HttpRequest, asked: schemas.FacesSplit) -> schemas.Done:
+    """Say that these faces are not this person, but all of them one other."""
+    scope = naming_scope(request)
+    who = queries.person(scope, asked.person)
+    chosen = faces_chosen(scope, asked.faces)
+    done = said.split(user_of(request), chosen, who, name=asked.name, seen=_seen(asked, chosen))
+    return done_of(done)
 
 
 @router.post("/faces/not-a-face", response=schemas.Done)
 def not_a_face(request: HttpRequest, asked: schemas.FacesChosen) -> schemas.Done:
     """Say that these are no faces."""
-    scope = _scope(request)
-    return _done(said.not_a_face(user_of(request), _faces(scope, asked.faces)))
+    scope = naming_scope(request)
+    chosen = faces_chosen(scope, asked.faces)
+    return done_of(said.not_a_face(user_of(request), chosen, seen=_seen(asked, chosen)))
 
 
 @router.post("/undo", response=schemas.Done)
 def undo(request: HttpRequest, asked: schemas.Undo) -> schemas.Done:
     """Take back what was done in one act."""
-    return _done(services.undo(user_of(request), asked.batch))
+    return done_of(services.undo(user_of(request), asked.batch))
 
 
-def _scope(request: HttpRequest) -> Scope:
+def naming_scope(request: HttpRequest) -> Scope:
     """Return what the asker may name.
 
     Raises:
@@ -150,7 +167,7 @@ def _scope(request: HttpRequest) -> Scope:
     return scope
 
 
-def _faces(scope: Scope, uuids: Sequence[UUID]) -> list[Face]:
+def faces_chosen(scope: Scope, uuids: Sequence[UUID]) -> list[Face]:
     """Return these faces.
 
     Raises:
@@ -160,6 +177,28 @@ def _faces(scope: Scope, uuids: Sequence[UUID]) -> list[Face]:
     if len(found) < len(set(uuids)):
         raise NotFound("one of these faces is not there any more, or not for you to see")
     return list(found.values())
+
+
+def _seen(asked: schemas.FacesChosen, chosen: Sequence[Face]) -> dict[int, int | None] | None:
+    """Return whom the asker saw confirmed for each face, by ids."""
+    if asked.seen is None:
+        return None
+    people = dict(
+        Person.objects.filter(uuid__in=set(asked.seen.values()) - {None}).values_list("uuid", "pk")
+    )
+    told = {face.pk: asked.seen[face.uuid] for face in chosen if face.uuid in asked.seen}
+    # Somebody who is gone is nobody's person any more.
+    return {face: None if who is None else people.get(who, 0) for face, who in told.items()}
+
+
+def _as_named(scope: Scope, uuid: UUID) -> Person:
+    """Return the person of this uuid, even where they were merged.
+
+    Raises:
+        NotFound: there is none, or the asker may not be told who people are.
+    """
+    queries.person(scope, uuid)
+    return Person.objects.get(uuid=uuid)
 
 
 def _listed(portrait: Portrait) -> schemas.PersonOut:
@@ -172,5 +211,6 @@ def _listed(portrait: Portrait) -> schemas.PersonOut:
     )
 
 
-def _done(done: Done) -> schemas.Done:
+def done_of(done: Done) -> schemas.Done:
+    """Return what was done, as it is told."""
     return schemas.Done(batch=done.batch, message=done.message)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Field, Router, Schema
 
 from lookwho.api import schemas
 from lookwho.api.app import user_of
+from lookwho.api.people import done_of, faces_chosen, naming_scope
 from lookwho.core.errors import NotFound
 from lookwho.core.types import Reason
 from lookwho.library.models import Face, Media, Person
@@ -16,7 +17,7 @@ from lookwho.library.queries import photos as queries
 from lookwho.library.queries.narrowing import narrowed
 from lookwho.library.queries.photos import ShownFace
 from lookwho.library.scope import Purpose, scope_of
-from lookwho.services import search
+from lookwho.services import drawing, faces, search
 
 router = Router(tags=["photos"])
 
@@ -87,6 +88,60 @@ def suggestions(request: HttpRequest, uuid: UUID) -> list[schemas.Suggestion]:
         schemas.Suggestion(person=brief(found.person), probability=found.probability)
         for found in search.find_by_face(scope, face)
     ]
+
+
+# --- faces drawn by hand ---
+
+
+class Drawn(Schema):
+    """A face that was overlooked; the box is x1, y1, x2, y2 as fractions of the upright photo."""
+
+    box: schemas.Box
+    name: str = Field("", description="whose face it is; blank where that is not known")
+
+
+class Absent(Schema):
+    """Somebody in a photo with no visible face."""
+
+    name: str
+
+
+class Framed(Schema):
+    """Where a face really is: x1, y1, x2, y2 as fractions of the upright photo."""
+
+    box: schemas.Box
+
+
+@router.post("/photos/{uuid}/faces", response=schemas.Done)
+def draw(request: HttpRequest, uuid: UUID, asked: Drawn) -> schemas.Done:
+    """Draw a face that was overlooked."""
+    media = _nameable(request, uuid)
+    return done_of(drawing.draw(user_of(request), media, asked.box, asked.name))
+
+
+@router.post("/photos/{uuid}/absent", response=schemas.Done)
+def absent(request: HttpRequest, uuid: UUID, asked: Absent) -> schemas.Done:
+    """Say that somebody is in a photo with no visible face."""
+    return done_of(drawing.absent(user_of(request), _nameable(request, uuid), asked.name))
+
+
+@router.put("/faces/{uuid}/box", response=schemas.Done)
+def fix_box(request: HttpRequest, uuid: UUID, asked: Framed) -> schemas.Done:
+    """Say where a face really is."""
+    (face,) = faces_chosen(naming_scope(request), [uuid])
+    return done_of(faces.fix_box(user_of(request), face, asked.box))
+
+
+def _nameable(request: HttpRequest, uuid: UUID) -> Media:
+    """Return a photo in which the asker may name faces.
+
+    Raises:
+        NotFound: there is none.
+    """
+    media = naming_scope(request).media().filter(uuid=uuid).first()
+    if media is None:
+        raise NotFound("there is no such photo, or it is not for you to see")
+    return media
 
 
 def brief(person: Person) -> schemas.PersonBrief:

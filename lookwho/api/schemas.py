@@ -83,18 +83,34 @@ class Merge(Schema):
     """Into whom a person is merged."""
 
     into: UUID
+    seen: dict[UUID, str] | None = Field(
+        None,
+        description="the names you saw of the two, blank for a group: where one was named or "
+        "merged since, nothing is done",
+    )
 
 
 class FacesChosen(Schema):
     """Some faces."""
 
     faces: list[UUID] = Field(min_length=1, max_length=5000)
+    seen: dict[UUID, UUID | None] | None = Field(
+        None,
+        description="whom you saw confirmed for each of these faces, null for nobody: where "
+        "somebody has decided since, nothing is done, and the answer (409) says who it is now",
+    )
 
 
 class FacesOfPerson(FacesChosen):
     """Some faces and a person."""
 
     person: UUID
+
+
+class FacesSplit(FacesOfPerson):
+    """Some faces that are not this person, but all of them one other."""
+
+    name: str | None = Field(None, description="of the other one, where that is known")
 
 
 class FacesNamed(FacesChosen):
@@ -156,7 +172,11 @@ class Day(Schema):
 
 
 class FaceIn(Schema):
-    """A face of a photo; the box is x1, y1, x2, y2 as fractions of the upright photo."""
+    """A face of a photo; the box is x1, y1, x2, y2 as fractions of the upright photo.
+
+    With the source `absent` a human said that this person is in it with no visible face: the box
+    is then empty, and there is no picture of it.
+    """
 
     uuid: UUID
     box: Box

@@ -59,15 +59,16 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
 @csrf_protect
 @sensitive_variables("token")
 def join(request: HttpRequest, token: str) -> HttpResponse:
-    """Become a member, by an invitation."""
-    accounts.invitation(token)
+    """Become a user, by an invitation: with the name that it is for, or another one."""
+    share = accounts.invitation(token)
+    told = {"name": share.name, "invited": share.name, "role": share.role}
     if request.method != "POST":
-        return render(request, "lookwho/join.html")
+        return render(request, "lookwho/join.html", told)
     name = request.POST.get("name", "")
     try:
         user = accounts.join(token, name)
     except (Invalid, Conflict) as error:
-        told = {"name": name, "error": error.message}
+        told |= {"name": name or share.name, "error": error.message}
         return render(request, "lookwho/join.html", told, status=error.status)
     return _come_in(request, user)
 

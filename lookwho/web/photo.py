@@ -1,4 +1,8 @@
-"""Photo: one photo, who is in it, what there is to know of it, and the ones beside it."""
+"""Photo: one photo, who is in it, what there is to know of it, and the ones beside it.
+
+Who is in it is said here too: of the faces that were found, of one that was overlooked and is
+drawn, and of somebody whose face does not show.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +22,12 @@ from lookwho.library.models import Analysis, Face, Media, Person, User
 from lookwho.library.queries import photos as queries
 from lookwho.library.queries.narrowing import narrowed
 from lookwho.library.scope import Purpose, Scope, scope_of
-from lookwho.services import people, search, work
+from lookwho.services import drawing, people, search, work
 from lookwho.web.access import for_annotators, for_curators, signed_in, visitor
 from lookwho.web.answers import answer
 from lookwho.web.originals import SHOWN
 from lookwho.web.pictures import seen
+from lookwho.web.told import who_was_shown
 
 # The list of one's own photos, as an address tells it: /photos/…?list=me
 ME = "me"
@@ -72,11 +77,14 @@ def photo(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
         "words": queries.tiles_of(scope, [media])[0].words,
         "size": _size(media, max((place.size for place in places), default=0)),
         "shown": media.format in SHOWN,
-        "boxes": [_box(shown, media) for shown in faces],
+        "boxes": [_box(shown, media) for shown in faces if shown.visible],
         "faces": faces,
         "names": [shown.person.name for shown in faces if shown.person and shown.person.name],
         "may_name": scope_of(user, Purpose.NAME).everything,
-        "no_face": None if faces or not scope.names else no_face(queries.analysis_of(media)),
+        "may_draw": media.kind == Media.Kind.PHOTO and bool(media.width and media.height),
+        "no_face": None
+        if any(shown.visible for shown in faces) or not scope.names
+        else no_face(queries.analysis_of(media)),
         "places": [f"{place.collection.title} / {place.path}" for place in places],
         "albums": queries.albums_of(scope, media),
         "beside": _beside(request, user, scope, media),
@@ -89,22 +97,48 @@ def photo(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 def say(request: HttpRequest, uuid: UUID, face: UUID) -> HttpResponse:
     """Say something of one face: who it is, who it is not, or that it is none."""
     media = seen(request, uuid)
-    row = Face.objects.filter(media=media, uuid=face).first()
-    if row is None:
-        raise NotFound("this face is no longer there: open the photo again")
+    row = _face(media, face)
     by, verb = visitor(request), request.POST.get("say", "")
+    shown = who_was_shown({row.pk: request.POST.get("seen")})
     if verb == "name":
-        done = people.assign(by, [row], request.POST.get("name", ""))
+        done = people.assign(by, [row], request.POST.get("name", ""), seen=shown)
     elif verb == "yes":
-        done = people.confirm(by, [row], _person(request))
+        done = people.confirm(by, [row], _person(request), seen=shown)
     elif verb == "no":
-        done = people.reject(by, [row], _person(request))
+        done = people.reject(by, [row], _person(request), seen=shown)
     elif verb == "none":
-        done = people.not_a_face(by, [row])
+        done = people.not_a_face(by, [row], seen=shown)
     else:
         raise Invalid(f"nothing can be done with {verb[:40]!r}")
-    back = f"{reverse('photo', args=[media.uuid])}?{request.GET.urlencode()}"
-    return answer(request, done.message, undo=done.batch, back=back)
+    return answer(request, done.message, undo=done.batch, back=_page(request, media))
+
+
+@require_POST
+@for_annotators
+def draw(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Draw a face that was overlooked."""
+    media = seen(request, uuid)
+    name = request.POST.get("name", "")
+    done = drawing.draw(visitor(request), media, _corners(request), name)
+    return answer(request, done.message, undo=done.batch, back=_page(request, media))
+
+
+@require_POST
+@for_annotators
+def absent(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Say that somebody is in the photo whose face does not show."""
+    media = seen(request, uuid)
+    done = drawing.absent(visitor(request), media, request.POST.get("name", ""))
+    return answer(request, done.message, undo=done.batch, back=_page(request, media))
+
+
+@require_POST
+@for_annotators
+def fix_box(request: HttpRequest, uuid: UUID, face: UUID) -> HttpResponse:
+    """Say where a face really is."""
+    media = seen(request, uuid)
+    done = people.fix_box(visitor(request), _face(media, face), _corners(request))
+    return answer(request, done.message, undo=done.batch, back=_page(request, media))
 
 
 @require_POST
@@ -155,6 +189,26 @@ def _box(shown: queries.ShownFace, media: Media) -> Box:
         height=height,
         round=min(width, height) // 8,
     )
+
+
+def _face(media: Media, uuid: UUID) -> Face:
+    found = Face.objects.filter(media=media, uuid=uuid).first()
+    if found is None:
+        raise NotFound("this face is no longer there: open the photo again")
+    return found
+
+
+def _corners(request: HttpRequest) -> list[float]:
+    """Return where a box was drawn: its corners as fractions of the upright photo."""
+    told = request.POST.get("box", "").split()
+    try:
+        return [float(edge) for edge in told]
+    except ValueError:
+        raise Invalid("a box is four numbers: left, top, right and bottom, from 0 to 1") from None
+
+
+def _page(request: HttpRequest, media: Media) -> str:
+    return f"{reverse('photo', args=[media.uuid])}?{request.GET.urlencode()}"
 
 
 def _person(request: HttpRequest) -> Person:

@@ -73,6 +73,8 @@ def face(request: HttpRequest, uuid: UUID, side: int) -> HttpResponseBase:
     row = Face.objects.select_related("media").filter(uuid=uuid).first()
     if row is None or side not in CROP_SIDES or not _may_see_face(visitor(request), row):
         raise NotFound("there is no such face, or it is not for you to see")
+    if row.source == Face.Source.ABSENT:
+        raise NotFound("whoever is meant is in the photo, but no face of theirs shows")
     media = row.media
     return _webp(
         request,

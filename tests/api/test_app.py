@@ -42,6 +42,11 @@ def addressed(path, shelf):
     if "/work/" in path:
         job = Job.objects.create(kind=Job.Kind.IMPORT, payload={})
         return path.replace("{uuid}", str(job.uuid))
+    if "{pk}" in path:
+        return path.replace("{pk}", "0")  # the settings that came with Lookwho
+    if "/labelling/" in path or "/members/" in path:
+        # Each has tests of its own: here nobody gets as far as to be told whether it is there.
+        return path.replace("{uuid}", str(shelf.owner.uuid)).replace("{version}", "1")
     if "/selfies/" in path:
         selfie = Reference.objects.create(user=shelf.owner, file="x.jpg")
         return path.replace("{uuid}", str(selfie.uuid))
@@ -59,6 +64,7 @@ def body(path, shelf):
         "into": str(shelf.groups[1].uuid),
         "batch": person,
         "path": "/",
+        "box": [0.6, 0.6, 0.8, 0.9],
     }
 
 

@@ -4,6 +4,8 @@ from uuid import uuid4
 
 import pytest
 
+from lookwho.library.models import Decision, Face
+
 JSON = "application/json"
 
 pytestmark = pytest.mark.django_db
@@ -121,3 +123,74 @@ def test_people_are_found_by_words_of_their_name(owner, shelf, words):
     found = owner.get("/api/v1/people", {"q": words}).json()
 
     assert [each["name"] for each in found["people"]] == ["Anna Berg"]
+
+
+def test_faces_are_split_off_into_a_group_or_to_somebody_by_name(owner, shelf):
+    person = str(shelf.groups[0].uuid)
+    one, two = (str(face.uuid) for face in shelf.faces[:2])
+
+    owner.post("/api/v1/faces/split", {"faces": [one], "person": person}, JSON)
+    done = owner.post(
+        "/api/v1/faces/split", {"faces": [two], "person": person, "name": "Bea"}, JSON
+    ).json()
+
+    assert "Bea" in done["message"]
+    people = [Face.objects.get(uuid=face).person for face in (one, two)]
+    assert [who.name for who in people] == ["", "Bea"]
+    assert shelf.groups[0] not in people
+
+
+ACTS = (
+    ("confirm", {"person": 1}),
+    ("reject", {"person": 1}),
+    ("split", {"person": 1}),
+    ("name", {"name": "Cid"}),
+    ("not-a-face", {}),
+)
+
+
+@pytest.mark.parametrize(("act", "more"), ACTS)
+def test_an_answer_to_a_state_that_is_over_says_who_it_is_now(owner, shelf, act, more):
+    face = str(shelf.faces[0].uuid)
+    owner.post("/api/v1/faces/name", {"faces": [face], "name": "Anna"}, JSON)
+    anna = str(Face.objects.get(uuid=face).person.uuid)
+    more = {"person": str(shelf.groups[1].uuid)} if "person" in more else more
+    told = {"faces": [face], **more}
+
+    stale = owner.post(f"/api/v1/faces/{act}", {**told, "seen": {face: None}}, JSON)
+
+    assert (stale.status_code, stale.json()) == (
+        409,
+        {"code": "conflict", "message": "this was just named Anna"},
+    )
+    assert Face.objects.get(uuid=face).person.name == "Anna"
+    assert not Face.objects.get(uuid=face).dismissed
+    right = owner.post(f"/api/v1/faces/{act}", {**told, "seen": {face: anna}}, JSON)
+    assert right.status_code == 200
+
+
+def test_somebody_who_was_just_merged_or_named_is_not_merged_unseen(owner, shelf):
+    one, other = (str(group.uuid) for group in shelf.groups)
+    owner.patch(f"/api/v1/people/{one}", {"name": "Anna"}, JSON)
+
+    told = {"into": other, "seen": {one: "", other: ""}}
+    stale = owner.post(f"/api/v1/people/{one}/merge", told, JSON)
+
+    assert (stale.status_code, stale.json()["message"]) == (409, "this was just named Anna")
+    told["seen"][one] = "Anna"
+    assert owner.post(f"/api/v1/people/{one}/merge", told, JSON).status_code == 200
+    stale = owner.post(f"/api/v1/people/{other}/merge", told, JSON)
+    assert stale.json()["message"] == "this was just merged into Anna"
+
+
+@pytest.mark.parametrize("act", ("confirm", "reject", "split", "name", "not-a-face"))
+def test_nobody_else_says_anything_of_faces(ask, member, shelf, act):
+    told = {
+        "faces": [str(shelf.faces[0].uuid)],
+        "person": str(shelf.groups[1].uuid),
+        "name": "Eve",
+    }
+
+    for client, status in ((member, 404), (ask(None), 401)):
+        assert client.post(f"/api/v1/faces/{act}", told, JSON).status_code == status
+    assert Decision.objects.count() == 0

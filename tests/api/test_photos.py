@@ -2,7 +2,16 @@
 
 import pytest
 
-from lookwho.library.models import Album, AlbumItem, Collection
+from lookwho.library.models import (
+    Album,
+    AlbumItem,
+    Analysis,
+    Collection,
+    Decision,
+    Face,
+    Person,
+)
+from lookwho.services import analysis
 
 JSON = "application/json"
 
@@ -96,3 +105,76 @@ def test_a_list_makes_as_many_queries_for_one_as_for_three(
 
     with django_assert_num_queries(len(three)):
         owner.get(f"/api/v1/{path}")
+
+
+# --- drawn by hand ---
+
+ELSEWHERE = [0.6, 0.6, 0.8, 0.9]
+
+
+def test_a_face_is_drawn_moved_and_somebody_said_not_to_show(owner, shelf):
+    path = f"/api/v1/photos/{shelf.photos[0].uuid}"
+
+    drawn = owner.post(f"{path}/faces", {"box": ELSEWHERE, "name": "Anna"}, JSON).json()
+    owner.post(f"{path}/absent", {"name": "Bea"}, JSON)
+    shown = owner.get(path).json()["faces"]
+
+    assert [(face["source"], face["person"] and face["person"]["name"]) for face in shown] == [
+        ("detector", None),
+        ("human", "Anna"),
+        ("absent", "Bea"),
+    ]
+    assert shown[1]["box"] == ELSEWHERE
+    assert owner.get(path).json()["names"] == ["Anna", "Bea"]
+
+    face = shown[1]["uuid"]
+    moved = owner.put(f"/api/v1/faces/{face}/box", {"box": [0.5, 0.5, 0.7, 0.9]}, JSON)
+    assert moved.status_code == 200
+    assert owner.get(path).json()["faces"][1]["box"] == [0.5, 0.5, 0.7, 0.9]
+    owner.post("/api/v1/undo", {"batch": drawn["batch"]}, JSON)
+    assert owner.get(path).json()["names"] == ["Bea"]
+
+
+def test_a_face_is_not_drawn_upon_another_or_outside_the_photo(owner, shelf):
+    path = f"/api/v1/photos/{shelf.photos[0].uuid}/faces"
+
+    assert owner.post(path, {"box": [0.2, 0.2, 0.4, 0.5]}, JSON).status_code == 409
+    for box in ([2, 2, 3, 3], [0.2, 0.2, 0.2, 0.2], [0, 0, 1]):
+        assert owner.post(path, {"box": box}, JSON).status_code == 422
+    assert Face.objects.count() == 3
+
+
+def test_photos_of_somebody_who_does_not_show_are_theirs(owner, shelf):
+    path = f"/api/v1/photos/{shelf.photos[0].uuid}"
+    owner.post(f"{path}/absent", {"name": "Bea"}, JSON)
+    bea = str(Person.objects.get(name="Bea").uuid)
+
+    def found(**asked):
+        return owner.get("/api/v1/photos", asked).json()["total"]
+
+    assert (found(person=bea), found(without=bea)) == (1, 2)
+    assert owner.get("/api/v1/people").json()["people"][0]["photos"] == 1
+    assert owner.get("/api/v1/people").json()["people"][0]["cover"] is None
+    assert owner.get(f"/api/v1/people/{bea}/faces").json() == []
+    assert found(person=bea, together="only") == 0  # somebody without a name is beside her
+    Face.objects.filter(media=shelf.photos[0], source="detector").delete()
+    assert found(person=bea, together="only") == 1
+    Analysis.objects.create(
+        media=shelf.photos[0], pack=analysis.current_pack(), state="done", reason="nothing"
+    )
+    assert found(faces="none") == 1  # no face shows
+
+
+def test_nobody_else_draws_anything(ask, member, shelf):
+    photo, face = shelf.photos[0].uuid, shelf.faces[0].uuid
+    acts = (
+        ("post", f"photos/{photo}/faces", {"box": ELSEWHERE, "name": "Eve"}),
+        ("post", f"photos/{photo}/absent", {"name": "Eve"}),
+        ("put", f"faces/{face}/box", {"box": ELSEWHERE}),
+    )
+
+    Collection.objects.update(policy=Collection.Policy.OPEN)  # to see is not to name
+    for client, status in ((member, 404), (ask(None), 401)):
+        for verb, path, told in acts:
+            assert getattr(client, verb)(f"/api/v1/{path}", told, JSON).status_code == status
+    assert (Face.objects.count(), Decision.objects.count()) == (3, 0)

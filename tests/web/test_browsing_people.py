@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from lookwho.library.models import Face, Job, Person
-from tests.people import a_group, a_person
+from tests.people import a_group, a_person, faces_of_vectors, lookalikes
 from tests.web.browser import DESK, PHONE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -120,6 +120,82 @@ def test_escape_ends_the_choice_of_whom_somebody_is_the_same_as(open_page, owner
     expect(page.get_by_text("Choose a face.")).to_be_hidden()
     tile(page, one).get_by_role("link").click()
     page.wait_for_url(f"**/people/{one.uuid}")
+
+
+def test_several_are_said_to_be_one_person_by_keys_and_that_is_undone_at_once(open_page, owner):
+    anna, _ = a_person("Anna", 6)
+    one, _ = a_group(5)
+    two, _ = a_group(4)
+    page = open_page("/people", owner)
+
+    for each in (two, one, anna):
+        tile(page, each).locator(".to").focus()
+        page.keyboard.press("x")
+    expect(page.get_by_text("3 chosen")).to_be_visible()
+    page.get_by_role("button", name="One person").click()
+
+    expect(tile(page, anna)).to_contain_text("15 photos")
+    assert set(Person.objects.values_list("root", flat=True)) == {None, anna.pk}
+    page.get_by_role("button", name="Undo").click()
+    expect(tile(page, one)).to_be_visible()
+    assert set(Person.objects.values_list("root", flat=True)) == {None}
+
+
+def test_several_are_chosen_from_the_menu_and_by_clicks_and_hidden(open_page, owner):
+    one, _ = a_group(5)
+    two, _ = a_group(4)
+    page = open_page("/people", owner, size=PHONE)
+
+    tile(page, one).hover()
+    tile(page, one).get_by_role("button", name="More about this group").click()
+    page.get_by_role("menuitem", name="Choose several").click()
+    tile(page, two).locator(".to").click()
+    expect(page.get_by_role("checkbox", checked=True)).to_have_count(2)
+    page.get_by_role("button", name="Hide", exact=True).click()
+
+    expect(tile(page, one)).to_have_count(0)
+    expect(tile(page, two)).to_have_count(0)
+    assert Person.objects.filter(hidden=True).count() == 2
+
+
+def test_escape_leaves_the_choice_of_several(open_page, owner):
+    one, _ = a_group(5)
+    a_group(4)
+    page = open_page("/people", owner)
+    tile(page, one).locator(".to").focus()
+    page.keyboard.press("x")
+
+    page.keyboard.press("Escape")
+
+    expect(page.get_by_role("checkbox")).to_have_count(0)
+    tile(page, one).locator(".to").click()
+    page.wait_for_url(f"**/people/{one.uuid}")
+
+
+def test_a_merge_with_somebody_who_was_just_named_says_so(open_page, owner):
+    one, _ = a_group(5)
+    two, _ = a_group(4)
+    page = open_page("/people", owner)
+    Person.objects.filter(pk=one.pk).update(name="Ben")  # by somebody else, just now
+
+    tile(page, two).drag_to(tile(page, one))
+
+    expect(page.locator(".toast.error")).to_contain_text("This was just named Ben")
+    assert not Person.objects.exclude(root=None).exists()
+
+
+def test_a_group_that_is_probably_somebody_is_named_with_one_click(open_page, owner):
+    vectors = lookalikes(1, 9)
+    anna = Person.objects.create(name="Anna")
+    faces_of_vectors(vectors[:5], person=anna)
+    group = Person.objects.create()
+    faces_of_vectors(vectors[5:], guess=group)
+    page = open_page("/people", owner)
+
+    page.get_by_role("button", name="Yes, this is Anna").click()
+
+    expect(page.get_by_role("status").filter(has_text="4 photos are now Anna's.")).to_be_visible()
+    assert Person.objects.get(pk=group.pk).root == anna
 
 
 def test_somebody_hidden_leaves_the_page(open_page, owner):

@@ -9,7 +9,15 @@ from django.urls import reverse
 
 from lookwho.library.models import Decision, Face, Person
 from lookwho.services import people as services
-from tests.people import a_group, a_person, a_user, some_faces, some_media
+from tests.people import (
+    a_group,
+    a_person,
+    a_user,
+    faces_of_vectors,
+    lookalikes,
+    some_faces,
+    some_media,
+)
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -27,8 +35,8 @@ def queries_of(client, path):
 
 # --- who may ---
 
-PAGES = ("people", "person", "person-faces-view", "more", "suggested-names")
-ACTS = ("name", "merge", "hide", "birth-date", "person-faces", "undo")
+PAGES = ("people", "person", "person-faces-view", "more", "suggested-names", "likely")
+ACTS = ("name", "merge", "merge-all", "hide", "birth-date", "person-faces", "undo")
 
 
 def page_of(name, person):
@@ -40,6 +48,8 @@ def page_of(name, person):
 
 
 def act_of(name, person):
+    if name == "merge-all":
+        return reverse(name)
     return reverse("undo", args=[uuid4()]) if name == "undo" else url(name, person)
 
 
@@ -124,7 +134,7 @@ def test_a_long_list_takes_as_many_queries_as_a_short_one(as_owner, path):
     assert queries_of(as_owner, path) == one
 
 
-@pytest.mark.parametrize("view", ("", "?view=faces"))
+@pytest.mark.parametrize("view", ("", "?view=faces", "?view=guesses"))
 def test_a_person_in_many_photos_takes_as_many_queries_as_one_in_a_few(as_owner, view):
     person, _ = a_person("Anna", 1)
     some_faces(1, guess=person, probability=0.5)
@@ -289,6 +299,55 @@ def test_two_who_are_one_are_merged(as_owner, by):
     assert Person.objects.get(pk=group.pk).root == anna
 
 
+def test_several_are_merged_into_the_first_who_has_a_name_and_that_is_one_act(as_owner):
+    one, _ = a_group(3)
+    anna, _ = a_person("Anna")
+    two, _ = a_group(3)
+    told = [f"{one.uuid}/", f"{anna.uuid}/Anna", f"{two.uuid}/"]
+
+    as_owner.post(reverse("merge-all"), {"person": told})
+
+    assert set(Person.objects.exclude(pk=anna.pk).values_list("root", flat=True)) == {anna.pk}
+    (batch,) = set(Decision.objects.values_list("batch", flat=True))
+    as_owner.post(reverse("undo", args=[batch]))
+    assert not Person.objects.exclude(root=None).exists()
+
+
+@pytest.mark.parametrize("count", (0, 1))
+def test_fewer_than_two_are_nobody_to_merge(as_owner, count):
+    one, _ = a_group(3)
+
+    told = {"person": [str(one.uuid)] * count}
+
+    assert as_owner.post(reverse("merge-all"), told).status_code == 422
+
+
+def test_of_several_either_all_are_merged_or_none(as_owner):
+    one, _ = a_group(3)
+    two, _ = a_group(3)
+    anna, _ = a_person("Anna")
+    told = [f"{one.uuid}/", f"{two.uuid}/Eve", f"{anna.uuid}/Anna"]  # the second is no longer Eve
+
+    answer = as_owner.post(reverse("merge-all"), {"person": told})
+
+    assert answer.status_code == 409
+    assert "This has just lost its name" in answer.content.decode()
+    assert not Person.objects.exclude(root=None).exists()
+
+
+@pytest.mark.parametrize("field", ("was", "into_was"))
+def test_a_merge_with_somebody_who_has_another_name_by_now_is_refused(as_owner, field):
+    one, _ = a_person("Ben")
+    two, _ = a_person("Anna")
+    told = {"into": two.uuid, "was": "Ben", "into_was": "Anna"} | {field: ""}
+
+    answer = as_owner.post(url("merge", one), told)
+
+    assert answer.status_code == 409
+    assert "This was just named" in answer.content.decode()
+    assert not Person.objects.exclude(root=None).exists()
+
+
 def test_a_name_that_nobody_has_is_no_one_to_merge_with(as_owner):
     group, _ = a_group(3)
 
@@ -353,6 +412,89 @@ def test_faces_are_given_to_somebody_else_by_name(as_owner):
     assert Face.objects.get(pk=faces[0].pk).person == Person.objects.get(name="Ben")
 
 
+@pytest.mark.parametrize(("name", "kept"), (("", ""), ("Ben", "Ben")), ids=("unnamed", "named"))
+def test_faces_are_split_off_as_one_other_person(as_owner, name, kept):
+    anna, faces = a_person("Anna", 4)
+    told = [f"{face.uuid}/{anna.uuid}" for face in faces[:2]]
+
+    as_owner.post(url("person-faces", anna), {"verb": "split", "name": name, "face": told})
+
+    (other,) = {face.person for face in Face.objects.filter(pk__in=[faces[0].pk, faces[1].pk])}
+    assert other != anna
+    assert other.name == kept
+    assert set(Face.objects.filter(person=anna)) == {faces[2], faces[3]}
+
+
+@pytest.mark.parametrize("verb", ("confirm", "reject", "assign", "split", "not_a_face"))
+def test_an_answer_to_what_is_no_longer_so_is_refused(as_owner, verb):
+    anna, faces = a_person("Anna", 2)
+    ben = Person.objects.create(name="Ben")
+    Face.objects.filter(pk=faces[0].pk).update(person=ben)
+    told = " ".join(f"{face.uuid}/{anna.uuid}" for face in faces)
+
+    answer = as_owner.post(url("person-faces", anna), {"verb": verb, "name": "Zoe", "face": told})
+
+    assert answer.status_code == 409
+    assert "This was just named Ben: 1 of the 2 faces" in answer.content.decode()
+    assert set(Face.objects.values_list("person", "dismissed")) == {
+        (anna.pk, False),
+        (ben.pk, False),
+    }
+
+
+def test_what_is_confirmed_and_what_is_guessed_stand_apart(as_owner):
+    anna, confirmed = a_person("Anna", 2)
+    guesses = some_faces(3, guess=anna, probability=0.7)
+    here = url("person", anna)
+    sure = as_owner.get(here + "?view=faces").content.decode()
+    unsure = as_owner.get(here + "?view=guesses").content.decode()
+
+    assert {str(face.uuid) for face in confirmed} <= set(
+        re.findall(r'name="face" value="([^/"]*)', sure)
+    )
+    for face in guesses:
+        assert f'value="{face.uuid}/"' in unsure
+        assert f'value="{face.uuid}/' not in sure
+    for face in confirmed:
+        assert f'value="{face.uuid}/{anna.uuid}"' in sure
+        assert f'value="{face.uuid}/' not in unsure
+    assert "2 confirmed" in sure
+
+
+def test_a_group_has_all_its_faces_in_one_view(as_owner):
+    group, _ = a_group(3)
+
+    for view in ("faces", "guesses"):
+        assert (
+            as_owner.get(url("person", group) + f"?view={view}").content.count(b'name="face"') == 3
+        )
+
+
+def test_photos_from_before_somebody_was_born_are_pointed_out(as_owner):
+    person = Person.objects.create(name="Anna", birth_date=date(2018, 7, 1))
+    early, later = some_faces(2, media=photos_of_years(2016, 2021), person=person)
+
+    shown = as_owner.get(url("person", person)).content.decode()
+
+    section = re.search(r'<section[^>]*aria-labelledby="early".*?</section>', shown, re.DOTALL)[0]
+    assert "Before Anna was born" in section
+    assert str(early.uuid) in section
+    assert str(later.uuid) not in section
+    Person.objects.update(birth_date=None)
+    assert "Before Anna" not in as_owner.get(url("person", person)).content.decode()
+
+
+def test_what_was_said_of_somebody_and_what_is_doubtful_are_linked(as_owner):
+    anna, _ = a_person("Anna")
+    some_faces(2, guess=anna, probability=0.5)
+
+    shown = as_owner.get(url("person", anna)).content.decode()
+
+    for path in (f"/history?person={anna.uuid}", f"/review?person={anna.uuid}"):
+        assert path in shown
+        assert as_owner.get(path).status_code == 200
+
+
 def test_a_doubt_is_answered_with_yes(as_owner):
     anna, _ = a_person("Anna", 1)
     [face] = some_faces(1, guess=anna, probability=0.6)
@@ -396,3 +538,37 @@ def test_names_are_offered_while_one_is_typed_the_better_fits_first(as_owner):
     assert [each["name"] for each in found] == ["Anna", "Marianne"]
     assert found[0]["uuid"] == str(anna.uuid)
     assert found[0]["face"] in {reverse("face", args=[face.uuid, 160]) for face in faces}
+
+
+def test_a_group_that_looks_like_somebody_is_probably_them(as_owner):
+    vectors = lookalikes(2, 8)
+    anna = Person.objects.create(name="Anna")
+    known = faces_of_vectors(vectors[:5], person=anna)
+    group, other = Person.objects.create(), Person.objects.create()
+    [alike] = faces_of_vectors(vectors[5:6], guess=group)
+    [unlike] = faces_of_vectors(vectors[8:9], guess=other)
+    path = f"{reverse('likely')}?face={alike.uuid}&face={unlike.uuid}&face={known[0].uuid}"
+    path += "&face=nonsense"
+
+    assert as_owner.get(path).json() == {
+        "faces": {str(alike.uuid): {"name": "Anna", "percent": 99}}
+    }
+
+    as_owner.post(url("person-faces", anna), {"verb": "reject", "face": str(alike.uuid)})
+    assert as_owner.get(path).json() == {"faces": {}}
+
+
+@pytest.mark.parametrize("role", ("owner", "annotator"))
+def test_what_asks_for_photos_leads_to_them(client, role):
+    anna, _ = a_person("Anna")
+    ben, _ = a_person("Ben Summer")
+    client.force_login(a_user(role))
+
+    def led(text):
+        return client.get(reverse("people"), {"q": text}).headers.get("Location")
+
+    both = f"person={anna.uuid}&person={ben.uuid}"
+    assert led("Anna and Ben, 2024") == f"/photos?{both}&since=2024-01-01&until=2024-12-31"
+    assert led("anna") is led("summer") is led("Eve and Anna") is led("Eve") is None
+    page = client.get(f"/photos?{both}")
+    assert page.status_code == 200

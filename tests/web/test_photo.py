@@ -1,10 +1,11 @@
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from lookwho.core.types import Reason
 from lookwho.library.models import (
@@ -12,6 +13,7 @@ from lookwho.library.models import (
     AlbumItem,
     Analysis,
     Collection,
+    Decision,
     Face,
     Job,
     Location,
@@ -19,7 +21,7 @@ from lookwho.library.models import (
     Person,
 )
 from lookwho.services import analysis
-from tests.people import a_pack, some_faces, some_media
+from tests.people import a_pack, a_user, some_faces, some_media
 
 pytestmark = pytest.mark.django_db
 
@@ -108,6 +110,41 @@ def test_a_member_cannot_say_who_somebody_is(client, member, say):
     assert (face.person, face.dismissed, Person.objects.count()) == (None, False, 1)
 
 
+ACTS = ("draw", "absent", "fix-box")
+
+
+def act(name, photo, face):
+    more = [face.uuid] if name == "fix-box" else []
+    return reverse(name, args=[photo.uuid, *more])
+
+
+@pytest.mark.parametrize("name", ACTS)
+@pytest.mark.parametrize("role", ("member", None))
+def test_nobody_else_puts_anybody_into_a_photo(client, name, role):
+    (photo,) = media = some_media(1)
+    in_album(photo)
+    (face,) = some_faces(1, media=media)
+    if role:
+        client.force_login(a_user(role))
+
+    answer = client.post(act(name, photo, face), {"box": "0.6 0.6 0.9 0.9", "name": "Eve"})
+
+    assert answer.status_code == (404 if role else 302)
+    assert list(Face.objects.values_list("x1", "person")) == [(face.x1, None)]
+    assert not Decision.objects.exists()
+
+
+def test_a_member_is_offered_none_of_that(client, member):
+    (photo,) = some_media(1)
+    in_album(photo)
+    client.force_login(member)
+
+    told = client.get(page(photo)).content.decode()
+
+    for words in ("Someone is missing", "No visible face", "What was said of it", "drawing.js"):
+        assert words not in told
+
+
 def test_only_who_sees_everything_has_a_photo_looked_at_again(client, member, annotator):
     (photo,) = some_media(1)
     in_album(photo)
@@ -126,6 +163,8 @@ def test_acts_are_not_for_reading(as_owner):
 
     assert as_owner.get(f"{page(photo)}/faces/{face.uuid}").status_code == 405
     assert as_owner.get(f"{page(photo)}/again").status_code == 405
+    for name in ACTS:
+        assert as_owner.get(act(name, photo, face)).status_code == 405
 
 
 # --- what the page says ---
@@ -378,3 +417,114 @@ def test_the_day_is_the_cameras_own(as_owner):
 
     assert "Tuesday 31 December 2024" in told
     assert "23:59" in told
+
+
+@pytest.mark.parametrize(
+    ("born", "words"),
+    ((date(1987, 3, 21), "Anna 37 years old"), (date(2025, 1, 1), "Anna before birth")),
+)
+def test_somebody_whose_birth_date_is_known_has_an_age(as_owner, born, words):
+    (photo,) = media = some_media(1)  # of 1 June 2024
+    some_faces(1, media=media, person=Person.objects.create(name="Anna", birth_date=born))
+
+    assert words in text_of(as_owner.get(page(photo)))
+
+
+def test_what_was_said_of_a_photo_is_linked(as_owner):
+    (photo,) = some_media(1)
+    path = f"/history?photo={photo.uuid}"
+
+    assert path in as_owner.get(page(photo)).content.decode()
+    assert as_owner.get(path).status_code == 200
+
+
+# --- who was overlooked ---
+
+
+def test_a_face_is_drawn_by_an_annotator_too_and_has_a_box(client, annotator):
+    (photo,) = media = some_media(1)
+    client.force_login(annotator)
+
+    client.post(act("draw", photo, None), {"box": "0.5 0.5 0.75 0.75", "name": "Anna"})
+
+    face = Face.objects.get(media=photo)
+    assert (face.box, face.person.name) == ((0.5, 0.5, 0.75, 0.75), "Anna")
+    told = client.get(page(photo)).content.decode()
+    assert '<rect x="600" y="400" width="300" height="200"' in told
+    assert media
+
+
+def test_somebody_who_does_not_show_is_listed_without_a_box_or_a_crop(as_owner):
+    (photo,) = some_media(1)
+
+    as_owner.post(act("absent", photo, None), {"name": "Anna"})
+
+    as_owner.get(page(photo))  # with the message
+    answer = as_owner.get(page(photo))
+    face = Face.objects.get(media=photo)
+    assert "Anna not visible" in text_of(answer)
+    assert "Not in this photo" in text_of(answer)
+    told = answer.content.decode()
+    assert "<rect" not in told
+    assert reverse("face", args=[face.uuid, 160]) not in told
+    say(as_owner, photo, face, say="no", person=face.person.uuid)
+    assert "Anna" not in text_of(as_owner.get("/photos/" + str(photo.uuid))).partition("Undo")[2]
+
+
+def test_a_frame_is_put_right(as_owner):
+    (photo,) = media = some_media(1)
+    (face,) = some_faces(1, media=media)
+
+    as_owner.post(act("fix-box", photo, face), {"box": "0.1 0.1 0.2 0.2"})
+
+    face.refresh_from_db()
+    assert face.box == (0.1, 0.1, 0.2, 0.2)
+
+
+@pytest.mark.parametrize("name", ("draw", "fix-box"))
+@pytest.mark.parametrize("box", ("", "1 2", "0.1 0.1 0.5 x", "0.1 0.1 0.1001 0.5", "0 0 nan 1"))
+def test_a_box_that_is_none_is_refused(as_owner, name, box):
+    (photo,) = media = some_media(1)
+    (face,) = some_faces(1, media=media)
+
+    assert as_owner.post(act(name, photo, face), {"box": box}).status_code == 422
+    assert Face.objects.count() == 1
+    assert not Decision.objects.exists()
+
+
+def test_a_video_has_no_faces_to_draw_but_people_who_do_not_show(as_owner):
+    (video,) = some_media(1)
+    Media.objects.update(kind=Media.Kind.VIDEO)
+
+    told = as_owner.get(page(video)).content.decode()
+
+    assert "Someone is missing" not in told
+    assert "No visible face" in told
+
+
+# --- what was shown ---
+
+
+@pytest.mark.parametrize("verb", ("name", "yes", "no", "none"))
+def test_an_answer_to_what_is_no_longer_so_is_refused(as_owner, verb):
+    (photo,) = media = some_media(1)
+    anna, ben = Person.objects.create(name="Anna"), Person.objects.create(name="Ben")
+    (face,) = some_faces(1, media=media, person=ben)
+
+    answer = say(as_owner, photo, face, say=verb, name="Anna", person=anna.uuid, seen="")
+
+    assert answer.status_code == 409
+    assert "This was just named Ben" in text_of(answer)
+    assert now(face) == "Ben"
+    assert not Decision.objects.exists()
+
+
+def test_an_answer_to_what_is_still_so_is_taken(as_owner):
+    (photo,) = media = some_media(1)
+    ben = Person.objects.create(name="Ben")
+    (face,) = some_faces(1, media=media, person=ben)
+    assert f'name="seen" value="{ben.uuid}"' in as_owner.get(page(photo)).content.decode()
+
+    say(as_owner, photo, face, say="name", name="Anna", seen=ben.uuid)
+
+    assert now(face) == "Anna"

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from lookwho.library.models import Album, AlbumItem, Collection, Location, Media, Person
+from lookwho.services import drawing
 from lookwho.web.photos import ON_A_PAGE, in_short
 from tests.people import some_faces, some_media
 
@@ -206,6 +207,46 @@ def test_what_was_asked_for_stands_above_the_photos_and_can_be_taken_away(as_own
     assert f'href="?album={album.uuid}" aria-label="Remove: Anna"' in told
     assert f'href="?person={anna.uuid}" aria-label="Remove: Gala"' in told
     assert str(two.uuid) not in told
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    (
+        ("person={anna}&person={ben}", {"both"}),
+        ("person={anna}&person={ben}&together=any", {"both", "alone", "crowd"}),
+        ("person={anna}&together=only", {"alone"}),
+        ("person={anna}&person={ben}&together=only", {"both"}),
+        ("without={anna}", {"others", "nobody"}),
+        ("person={anna}&without={ben}", {"alone", "crowd"}),
+        ("without={anna}&without={ben}&without={zoe}", {"nobody"}),
+    ),
+)
+@pytest.mark.parametrize("visible", (True, False), ids=("seen", "not visible"))
+def test_photos_are_asked_for_by_all_of_any_of_only_and_none_of_people(
+    as_owner, owner, asked, found, visible
+):
+    anna, ben, zoe = (Person.objects.create(name=name) for name in ("Anna", "Ben", "Zoe"))
+    shows = {
+        "both": (anna, ben),
+        "alone": (anna,),
+        "crowd": (anna, zoe),
+        "others": (zoe,),
+        "nobody": (),
+    }
+    photos = dict(zip(shows, some_media(len(shows)), strict=True))
+    for name, people in shows.items():
+        for person in people:
+            if visible:
+                some_faces(1, media=[photos[name]], person=person)
+            else:
+                drawing.absent(owner, photos[name], person.name)
+
+    query = asked.format(anna=anna.uuid, ben=ben.uuid, zoe=zoe.uuid)
+
+    expected = {str(photos[name].uuid) for name in found}
+    assert set(shown(as_owner.get(f"/photos?{query}"))) == expected
+    api = as_owner.get(f"/api/v1/photos?{query}").json()
+    assert {photo["uuid"] for photo in api["photos"]} == expected
 
 
 def test_the_filter_shows_what_is_chosen_already(as_owner):

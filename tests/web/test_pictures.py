@@ -8,9 +8,10 @@ from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from lookwho.library.models import Album, AlbumItem, Collection, Location, Media, Person
+from lookwho.services import drawing
 from lookwho.services.pictures import Pictures
 from lookwho.web import pictures
-from tests.people import some_faces, some_media
+from tests.people import a_user, some_faces, some_media
 
 pytestmark = pytest.mark.django_db
 
@@ -254,3 +255,15 @@ def test_as_many_queries_are_made_for_a_photo_in_three_places_as_for_one(as_owne
         counts.append(len(captured))
 
     assert counts[0] == counts[1]
+
+
+def test_nobody_who_does_not_show_has_a_picture(client):
+    owner = a_user()
+    (media,) = some_media(1)
+    drawing.absent(owner, media, "Anna")
+    client.force_login(owner)
+
+    answer = client.get(f"/faces/{media.faces.get().uuid}/160.webp")
+
+    assert (answer.status_code, answer["Content-Type"]) == (404, "text/plain; charset=utf-8")
+    assert "no face of theirs shows" in answer.content.decode()

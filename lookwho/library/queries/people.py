@@ -134,6 +134,7 @@ def matching(portraits: Sequence[Portrait], text: str) -> list[Portrait]:
 def with_covers(portraits: Sequence[Portrait]) -> list[Portrait]:
     """Return these portraits with the face to show of each: the one chosen, or else the best."""
     theirs = Face.objects.filter(dismissed=False, media__present=True).order_by("-quality")
+    theirs = theirs.exclude(source=Face.Source.ABSENT)
     confirmed = theirs.filter(person=OuterRef("pk"))
     guessed = theirs.filter(person=None, guess=OuterRef("pk"))
     # Of somebody merged into them, where they have no face of their own.
@@ -214,11 +215,40 @@ def media_of(scope: Scope, person: Person) -> QuerySet[Media]:
 
 
 def faces_of_person(
-    scope: Scope, person: Person, *, skip: int = 0, take: int = 120
+    scope: Scope,
+    person: Person,
+    *,
+    confirmed: bool | None = None,
+    skip: int = 0,
+    take: int = 120,
 ) -> list[ShownFace]:
-    """Return the faces of a person, those of the newest photos first."""
+    """Return the faces of a person that show, those of the newest photos first.
+
+    Args:
+        scope: where.
+        person: whose.
+        confirmed: only those that somebody confirmed, or only those that are guessed; None for all.
+        skip: so many of the first are left out.
+        take: no more than so many.
+    """
     faces = _seen(scope, person).order_by("-media__taken_at", "-media", "-pk")
+    if confirmed is not None:
+        faces = faces.filter(person__isnull=not confirmed)
     return _shown(faces[skip : skip + take])
+
+
+def count_faces(scope: Scope, person: Person) -> tuple[int, int]:
+    """Return how many faces of a person show that somebody confirmed, and how many are guessed."""
+    told = _seen(scope, person).aggregate(all=Count("pk"), confirmed=Count("person"))
+    return told["confirmed"], told["all"] - told["confirmed"]
+
+
+def before_birth(scope: Scope, person: Person, *, take: int = 12) -> list[ShownFace]:
+    """Return faces taken for a person in photos that are older than they are."""
+    if person.birth_date is None:
+        return []
+    early = _seen(scope, person).filter(media__day__lt=person.birth_date)
+    return _shown(early.order_by("-media__day", "pk")[:take])
 
 
 def doubts(scope: Scope, person: Person, *, take: int = 12) -> tuple[list[ShownFace], int]:
@@ -275,7 +305,7 @@ def _photos(scope: Scope, roots: Mapping[int, int | None]) -> dict[int, int]:
 def _seen(scope: Scope, person: Person) -> QuerySet[Face]:
     if not scope.names:
         return Face.objects.none()
-    faces = faces_of(person.pk)
+    faces = faces_of(person.pk).exclude(source=Face.Source.ABSENT)
     if scope.unlimited:
         return faces.filter(media__present=True)
     return faces.filter(media__in=scope.media().values("pk"))

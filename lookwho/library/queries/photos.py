@@ -48,7 +48,7 @@ class Wanted:
         people: ids of root people who are in the photo.
         together: how.
         without: ids of root people who are not.
-        faceless: only photos that were looked at and in which no face was found.
+        faceless: only photos that were looked at and in which no face shows.
     """
 
     people: frozenset[int] = frozenset()
@@ -118,6 +118,11 @@ class ShownFace:
     guess: Person | None
     percent: int | None
 
+    @property
+    def visible(self) -> bool:
+        """Whether there is a face to see; otherwise a human said that they are in the photo."""
+        return self.face.source != Face.Source.ABSENT
+
 
 @dataclass(frozen=True, slots=True)
 class Choices:
@@ -153,7 +158,7 @@ def photos(scope: Scope, wanted: Wanted = EVERYTHING) -> QuerySet[Media]:
     for person in sorted(wanted.without):
         media = media.exclude(pk__in=faces_of(person).values("media"))
     if wanted.faceless:
-        faces = Face.objects.filter(dismissed=False)
+        faces = Face.objects.filter(dismissed=False).exclude(source=Face.Source.ABSENT)
         media = media.filter(_in_state(Analysis.State.DONE))
         media = media.exclude(pk__in=faces.values("media"))
     return media
@@ -223,7 +228,10 @@ def choices(scope: Scope) -> Choices:
 
 
 def faces_in(scope: Scope, media: Media) -> list[ShownFace]:
-    """Return the faces of a photo, from left to right; none where names may not be told."""
+    """Return the faces of a photo, from left to right, and at last those who do not show.
+
+    None where names may not be told.
+    """
     if not scope.names:
         return []
     faces = Face.objects.filter(media=media, dismissed=False).order_by("x1", "pk")
@@ -237,7 +245,7 @@ def faces_in(scope: Scope, media: Media) -> list[ShownFace]:
         shown.append(
             ShownFace(face, person, guess, None if sure is None else min(99, int(100 * sure)))
         )
-    return shown
+    return sorted(shown, key=lambda each: not each.visible)
 
 
 def albums_of(scope: Scope, media: Media) -> list[Album]:

@@ -261,8 +261,10 @@ _JOBS = {
     Job.Kind.IMPORT: "Reading a folder",
     Job.Kind.ANALYSE: "Looking for faces",
     Job.Kind.REFERENCE: "Looking at a selfie",
+    Job.Kind.EMBED: "Looking at faces drawn by hand",
     Job.Kind.GROUP: "Putting faces together",
     Job.Kind.NAMES: "Taking over names",
+    Job.Kind.LEARN: "Learning from what was said",
 }
 _SETTLED = (Analysis.State.DONE, Analysis.State.FAILED)
 

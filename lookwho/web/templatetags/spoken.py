@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from django import template
@@ -84,6 +85,42 @@ def percent_of(done: int, total: int) -> int:
 
 
 @register.filter
+def percent(share: float) -> str:
+    """Write a share of 0 to 1 in percent.
+
+    >>> [percent(share) for share in (0, 0.004, 0.5, 0.973, 0.9996, 1)]
+    ['0 %', '0.4 %', '50 %', '97.3 %', '99.9 %', '100 %']
+    """
+    tenths_of = min(round(1000 * share), 999) if share < 1 else 1000
+    return f"{tenths_of / 10:g} %"
+
+
+@register.filter
+def rest(share: float) -> str:
+    """Write in percent what a share leaves.
+
+    >>> rest(0.973)
+    '2.7 %'
+    """
+    return percent(1 - share)
+
+
+@register.filter
+def points(gain: Sequence[float]) -> str:
+    """Say how many of a hundred became better or worse, and how surely.
+
+    >>> [points(gain) for gain in ((0.031, 0.012, 0.05), (-0.01, -0.03, 0.0), (0, 0, 0))]
+    ['3.1 better (1.2 to 5)', '1 worse (0 to 3)', 'none better or worse']
+    """
+    mean, low, high = (round(100 * each, 1) for each in gain)
+    if not mean:
+        return "none better or worse"
+    if mean > 0:
+        return f"{mean:g} better ({low:g} to {high:g})"
+    return f"{-mean:g} worse ({-high + 0:g} to {-low:g})"
+
+
+@register.filter
 def tenths(done: int, total: int) -> str:
     """Say how much is done in steps of a tenth: for whoever listens, and would hear each step.
 
@@ -107,8 +144,10 @@ _WORK = {
     Job.Kind.IMPORT.value: "reads folders",
     Job.Kind.ANALYSE.value: "looks for faces",
     Job.Kind.REFERENCE.value: "looks at selfies",
+    Job.Kind.EMBED.value: "looks at faces drawn by hand",
     Job.Kind.GROUP.value: "puts faces together",
     Job.Kind.NAMES.value: "takes over names",
+    Job.Kind.LEARN.value: "learns from what was said",
 }
 
 
@@ -126,6 +165,21 @@ def ages(span: Span, born: date) -> str:
     if first == last:
         return f"{_count(last, 'year')} old"
     return f"{first} to {last} years old" if first > 0 else f"up to {_count(last, 'year')} old"
+
+
+@register.filter
+def aged(day: date, born: date) -> str:
+    """Say how old somebody was on a day.
+
+    >>> born = date(1987, 3, 21)
+    >>> days = (1986, 1, 1), (1987, 5, 1), (1988, 3, 20), (2025, 4, 1)
+    >>> [aged(date(*day), born) for day in days]
+    ['before birth', 'under 1 year old', 'under 1 year old', '38 years old']
+    """
+    if day < born:
+        return "before birth"
+    years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    return f"{_count(years, 'year')} old" if years else "under 1 year old"
 
 
 def _count(number: int, what: str) -> str:

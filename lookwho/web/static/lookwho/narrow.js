@@ -3,8 +3,7 @@
 const opener = document.querySelector("[data-narrow]");
 
 function prepare(form) {
-  const find = form.querySelector("[data-find]");
-  if (find) {
+  for (const find of form.querySelectorAll("[data-find]")) {
     find.hidden = false;
     find.addEventListener("input", () => {
       const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();

@@ -1,10 +1,12 @@
 // The People page: naming one after the other, and saying that two are the same person, by
-// dragging, or by "Same person as…" and then a click or Enter on another face.
+// dragging, or by "Same person as…" and then a click or Enter on another face. Several are chosen
+// by X, or from the menu, and then said to be one person or hidden.
 
 import "./names.js";
 
 const tiles = () => [...document.querySelectorAll(".face[data-person]")];
 const path = (tile) => tile.dataset.person;
+const key = (tile) => path(tile).split("/").at(-1);
 
 function send(address, values, source) {
   htmx.ajax("POST", address, { source, swap: "none", values: { next: "/people", ...values } });
@@ -23,12 +25,61 @@ document.addEventListener("htmx:confirm", (event) => {
   next?.focus();
 });
 
+// ---- whom groups probably are ----
+
+const LIKELY = "/people/likely";
+const AT_ONCE = 12;
+const asked = new Set();
+let asking = false;
+
+function offer(form, { name: who, percent }) {
+  if (form.querySelector(".probably")) return;
+  const yes = document.createElement("button");
+  yes.type = "button";
+  yes.className = "probably";
+  yes.textContent = `${who}?`;
+  yes.title = `${percent} % sure`;
+  yes.setAttribute("aria-label", `Yes, this is ${who}: ${percent} percent sure`);
+  yes.addEventListener("click", () => {
+    form.elements.name.value = who;
+    form.requestSubmit();
+  });
+  form.append(yes);
+}
+
+async function askWho() {
+  if (asking) return;
+  const forms = [...document.querySelectorAll(".naming")].filter(
+    ({ elements: { face } }) => face.value && !asked.has(face.value),
+  );
+  if (!forms.length) return;
+  asking = true;
+  const some = forms.slice(0, AT_ONCE);
+  const query = new URLSearchParams(some.map((form) => ["face", form.elements.face.value]));
+  some.forEach((form) => asked.add(form.elements.face.value));
+  try {
+    const answer = await fetch(`${LIKELY}?${query}`);
+    const { faces } = answer.ok ? await answer.json() : { faces: {} };
+    for (const form of some) {
+      const found = faces[form.elements.face?.value];
+      if (found && form.isConnected) offer(form, found);
+    }
+  } catch {
+    return; // not reachable just now: it is no more than an offer
+  } finally {
+    asking = false;
+  }
+  askWho();
+}
+document.addEventListener("htmx:load", askWho);
+askWho();
+
 // ---- merging ----
 
 function merge(one, into) {
   if (one === into) return;
-  const uuid = path(into).split("/").at(-1);
-  send(`${path(one)}/merge`, { into: uuid }, into);
+  const values = { into: key(into), was: one.dataset.name, into_was: into.dataset.name };
+  send(`${path(one)}/merge`, values, into);
 }
 
 let dragged;
@@ -73,10 +124,12 @@ function name(tile) {
 }
 
 function pick(tile) {
+  chooseNone();
   picked = tile;
   tile.classList.add("picked");
   document.body.classList.add("picking");
   bar.hidden = false;
+  for (const button of several()) button.hidden = true;
   bar.querySelector("span").textContent = `Who is the same person as ${name(tile)}? Choose a face.`;
   tile.querySelector(".to").focus();
 }
@@ -90,7 +143,10 @@ function put(back = true) {
   bar.hidden = true;
 }
 
-bar?.querySelector("button").addEventListener("click", () => put());
+bar?.querySelector("[data-cancel]").addEventListener("click", () => {
+  if (chosen.size) chooseNone(true);
+  else put();
+});
 document.addEventListener(
   "click",
   (event) => {
@@ -105,6 +161,78 @@ document.addEventListener(
   },
   true,
 );
+
+// ---- choosing several ----
+
+// By their uuid: a page that is brought up to date has other elements for the same people.
+const chosen = new Map();
+const several = () => bar.querySelectorAll("[data-together], [data-away]");
+
+function mark() {
+  if (!bar) return;
+  document.body.classList.toggle("choosing", chosen.size > 0);
+  for (const tile of tiles()) {
+    const link = tile.querySelector(".to");
+    tile.classList.toggle("chosen", chosen.has(key(tile)));
+    if (chosen.size) {
+      link.setAttribute("role", "checkbox");
+      link.setAttribute("aria-checked", String(chosen.has(key(tile))));
+    } else {
+      link.removeAttribute("role");
+      link.removeAttribute("aria-checked");
+    }
+  }
+  if (picked) return;
+  bar.hidden = !chosen.size;
+  for (const button of several()) button.hidden = false;
+  bar.querySelector("[data-together]").disabled = chosen.size < 2;
+  bar.querySelector("span").textContent =
+    chosen.size < 2 ? "1 chosen. Choose whoever is the same person." : `${chosen.size} chosen`;
+}
+
+function toggle(tile) {
+  put(false);
+  if (!chosen.delete(key(tile))) chosen.set(key(tile), tile);
+  mark();
+}
+
+function chooseNone(back = false) {
+  const [first] = chosen.values();
+  chosen.clear();
+  mark();
+  if (back) tiles().find((tile) => first && key(tile) === key(first))?.querySelector(".to").focus();
+}
+
+bar?.querySelector("[data-together]").addEventListener("click", () => {
+  // In the order in which they stand: of several with a name that of the most photos stays.
+  const all = tiles().filter((tile) => chosen.has(key(tile)));
+  const person = all.map((tile) => `${key(tile)}/${tile.dataset.name}`);
+  const [first] = all;
+  chooseNone();
+  first.querySelector(".to").focus();
+  send("/people/merge", { person }, first);
+});
+bar?.querySelector("[data-away]").addEventListener("click", () => {
+  const all = tiles().filter((tile) => chosen.has(key(tile)));
+  chooseNone();
+  for (const tile of all) send(`${path(tile)}/hide`, { hidden: tile.closest("#hidden") ? "0" : "1" }, tile);
+});
+document.addEventListener("click", (event) => {
+  const tile = chosen.size && event.target.closest(".face[data-person]");
+  if (!tile || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  event.stopPropagation();
+  toggle(tile);
+}, true);
+document.addEventListener("keydown", (event) => {
+  if (!bar || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  const tile = event.target.closest?.(".to, .more")?.closest(".face[data-person]");
+  const chooses = event.key.toLowerCase() === "x" || (event.key === " " && chosen.size > 0);
+  if (!tile || !chooses || picked) return;
+  event.preventDefault();
+  toggle(tile);
+});
+document.addEventListener("htmx:load", mark);
 
 function pickFromAddress() {
   const uuid = /^#same-as=([0-9a-f-]{36})$/.exec(location.hash)?.[1];
@@ -136,7 +264,7 @@ function openMenu(tile, opener) {
   const hiding = !tile.closest("#hidden");
   const items = [
     ["Open", () => (location.href = path(tile))],
-    ...(bar ? [["Same person as…", () => pick(tile)]] : []),
+    ...(bar ? [["Same person as…", () => pick(tile)], ["Choose several…", () => toggle(tile)]] : []),
     [hiding ? "Hide" : "Show again", () => send(`${path(tile)}/hide`, { hidden: hiding ? "1" : "0" }, tile)],
   ];
   for (const [words, act] of items) {
@@ -167,6 +295,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && menu) return closeMenu();
   if (event.key === "Escape" && picked) return put();
+  if (event.key === "Escape" && chosen.size) return chooseNone(true);
   if (!menu?.contains(document.activeElement)) return;
   const items = [...menu.children];
   const at = items.indexOf(document.activeElement);

@@ -38,13 +38,13 @@ stage.addEventListener("click", (event) => {
 });
 
 // Before others hear of a key, so that what is open is still open: Escape is then theirs.
-const ELSEWHERE = "dialog[open], details.account[open], .options";
+const ELSEWHERE = "dialog[open], details.account[open], .options, .stage.drawing";
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
   if (event.defaultPrevented || document.querySelector(ELSEWHERE)) return;
   const typing = event.target.closest?.("input, textarea, select");
   if (event.key === "Escape") {
-    const open = document.querySelector("details.sitter[open]");
+    const open = document.querySelector("details.sitter[open], details.absent[open]");
     if (open) {
       open.open = false;
       open.querySelector("summary").focus();
@@ -58,7 +58,8 @@ let began = null;
 stage.addEventListener("touchstart", (event) => {
   const [touch] = event.touches;
   const zoomed = (visualViewport?.scale ?? 1) > 1.02;
-  began = event.touches.length === 1 && !zoomed ? { x: touch.clientX, y: touch.clientY } : null;
+  const turns = event.touches.length === 1 && !zoomed && !stage.matches(".drawing");
+  began = turns ? { x: touch.clientX, y: touch.clientY } : null;
 }, { passive: true });
 stage.addEventListener("touchend", (event) => {
   if (!began) return;
@@ -157,6 +158,20 @@ document.addEventListener("htmx:afterSwap", (event) => {
   said = null;
   if (next) open(next.dataset.face);
   else (faces[at] ?? faces[0])?.querySelector("summary").focus();
+});
+
+// Somebody whose face does not show is typed at once, and once said there is room for the next.
+const absent = document.querySelector("details.absent");
+absent?.querySelector("summary").addEventListener("click", (event) => {
+  event.preventDefault(); // it would open later than the next key comes
+  absent.open = !absent.open;
+  if (absent.open) absent.querySelector("input[name=name]").focus();
+});
+absent?.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (!detail.successful) return;
+  absent.querySelector("form").reset();
+  absent.open = false;
+  absent.querySelector("summary").focus();
 });
 
 if (location.hash.startsWith("#face-")) open(location.hash.slice(6));
