@@ -7,7 +7,22 @@ from pathlib import Path
 
 import click
 
-from bench import accuracy, crowds, imports, measure, site, speed
+from bench import (
+    accuracy,
+    crowds,
+    grouping,
+    guessing,
+    identification,
+    imports,
+    learning,
+    measure,
+    naming,
+    passes,
+    scale,
+    site,
+    speed,
+)
+from bench.people import read
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _faces = click.option(
@@ -70,6 +85,61 @@ def calibrate_(faces: Path) -> None:
 def group_(faces: Path) -> None:
     """Print what other limits of grouping would give, for libraries of several sizes."""
     _print(accuracy.limits(faces))
+
+
+@main.command("people")
+@_faces
+@_quick
+def people_(faces: Path, quick: bool) -> None:
+    """Print how many answers naming takes, how well people are told apart, and time at scale."""
+    found = read(faces)
+    told = f"{len(found.owners)} faces of {len(found.names)} people; {found.split}."
+    _print([told, "", "### Faces named against answers given", ""])
+    _print(naming.report(found, quick=quick))
+    _print(["", "### Identifying people among strangers", ""])
+    _print(identification.report(found, quick=quick))
+    _print(["", "### Grouping without decisions, beside other ways", ""])
+    _print(grouping.report(found, quick=quick))
+    if not quick:
+        _print(["", "### Time and memory of grouping", ""])
+        _print(scale.report())
+
+
+@main.command("scale")
+@click.option(
+    "--faces",
+    "sizes",
+    type=click.IntRange(2),
+    multiple=True,
+    default=scale.SIZES,
+    help="How many; may be given several times.  [default: 13,000, 100,000 and 1,000,000]",
+)
+def scale_(sizes: tuple[int, ...]) -> None:
+    """Time grouping of many faces, which are made, and what adding more takes."""
+    _print(scale.report(sizes))
+
+
+@main.command("guessing")
+@_faces
+@_quick
+def guessing_(faces: Path, quick: bool) -> None:
+    """Print what guesses are weighed by, fitted anew, and how far they can be believed."""
+    _print(guessing.report(read(faces), quick=quick))
+
+
+@main.command("learning")
+@_faces
+@_quick
+def learning_(faces: Path, quick: bool) -> None:
+    """Print what naming round by round brings, as an audit shows it, and what is refused."""
+    _print(learning.report(read(faces), quick=quick))
+
+
+@main.command("passes")
+@click.option("--faces", type=click.IntRange(1000), default=passes.FACES, show_default=True)
+def passes_(faces: int) -> None:
+    """Time grouping passes over a library that is made: reading, computing and writing."""
+    _print(passes.report(faces=faces))
 
 
 @main.command("import")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from bench.measure import REFERENCES
 from bench.people import BoolArray, People
 from bench.rival_environment import NoRival
 from bench.sides import Side
+from bench.ways import Grouper, average
 from lookwho.core.group import group
 from lookwho.core.match import SAME, Query, log_likelihood_ratio
 from lookwho.core.types import DoubleArray, IntArray
@@ -25,8 +26,6 @@ _WHISPERS_UNIT = (0.26, 0.28, 0.30, 0.32, 0.34, 0.36)
 _LINKAGE = (0.054, 0.058, 0.062, 0.066, 0.070, 0.074, 0.078)
 # A face that is not at all taken for the person is no test of a probability.
 _CONSIDERED = 0.01
-
-Grouper = Callable[[People], IntArray]
 
 
 def report(faces: Path, crowd: Path | None, *, quick: bool = False) -> Iterator[str]:
@@ -204,14 +203,14 @@ def _grouped(exact: People, rounded: People, draws: int) -> Iterator[str]:
 
     raw, raw_best = best([(at, _whispers(at, raw=True)) for at in _WHISPERS_RAW])
     angle, angle_best = best([(at, _whispers(at)) for at in _WHISPERS_UNIT])
-    mean, mean_best = best([(at, _linkage(at)) for at in _LINKAGE])
+    mean, mean_best = best(list(zip(_LINKAGE, map(average, _LINKAGE), strict=True)))
     ways: list[tuple[str, People, Grouper]] = [
         ("Chinese whispers, raw Euclidean 0.5: dlib's example", exact, _whispers(0.5, raw=True)),
         (f"Chinese whispers, raw Euclidean {raw}: best", exact, raw_best),
         (f"Chinese whispers, embeddings {angle}: best", exact, angle_best),
         (f"average linkage, embeddings {mean}: best", exact, mean_best),
-        ("lookwho.group", exact, _linkage(None)),
-        ("lookwho.group, int8", rounded, _linkage(None)),
+        ("lookwho.group", exact, _group),
+        ("lookwho.group, int8", rounded, _group),
     ]
     heads = ["", "B³ F", "precision", "recall", "pair F", "precision", "recall", "groups"]
     everyone, _, held_out = _halves(exact)
@@ -240,8 +239,8 @@ def _whispers(limit: float, *, raw: bool = False) -> Grouper:
     return whispers
 
 
-def _linkage(limit: float | None) -> Grouper:
-    return lambda faces: group(faces.embeddings, limit=limit)
+def _group(faces: People) -> IntArray:
+    return group(faces.embeddings)
 
 
 def _scores(faces: People, groups: IntArray) -> DoubleArray:

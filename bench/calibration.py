@@ -24,6 +24,9 @@ DRAWS = 8
 MOST_PAIRS = 4_000_000
 BINS = 15
 
+# What keeps the weights of features small that tell the same as others.
+RIDGE = 1e-4
+
 _ROUNDS = 100
 _SETTLED = 1e-10
 
@@ -132,6 +135,47 @@ def _loss(
             crossed = stiffness @ roots
             curve += np.array([[stiffness.sum(), crossed], [crossed, stiffness @ roots**2]])
     return total, slope, curve
+
+
+def plane(
+    features: DoubleArray, same: np.ndarray, weights: DoubleArray, prior: float
+) -> tuple[float, ...]:
+    """Return a constant and the weights of features (n, f): logistic regression at a prior.
+
+    The loss is that of `fit`, at one prior, with a little ridge: it has one minimum.
+
+    Args:
+        features: (n, f) of pairs.
+        same: (n,) bool, whether they are one person.
+        weights: (n,) how much each counts, in parts of its class; pairs that are not given, as too
+            far apart to be one person, weigh nothing.
+        prior: of pairs of the same person.
+    """
+    middle, spread = features.mean(axis=0), features.std(axis=0)
+    table = np.column_stack([np.ones(len(features)), (features - middle) / spread])
+    entropy = -(prior * np.log(prior) + (1 - prior) * np.log(1 - prior))
+    mass = weights * np.where(same, prior, 1 - prior) / entropy
+    ridge = RIDGE * np.append(0.0, np.ones(features.shape[1]))
+    sign = np.where(same, 1.0, -1.0)
+
+    def loss(tried: DoubleArray) -> float:
+        lost = np.logaddexp(0, -sign * (table @ tried + log_odds(prior)))
+        return float(mass @ lost + ridge @ tried**2 / 2)
+
+    found = np.zeros(table.shape[1])
+    for _ in range(_ROUNDS):
+        wrong = 1 / (1 + np.exp(np.clip(sign * (table @ found + log_odds(prior)), -500, 500)))
+        slope = table.T @ (-sign * mass * wrong) + ridge * found
+        curve = (table * (mass * wrong * (1 - wrong))[:, None]).T @ table + np.diag(ridge)
+        step = -np.linalg.solve(curve + _SETTLED * np.eye(len(found)), slope)
+        size = 1.0
+        while loss(found + size * step) > loss(found) and size > _SETTLED:
+            size /= 2  # beyond the minimum: half as far
+        found = found + size * step
+        if np.abs(size * step).max() <= _SETTLED * max(1.0, float(np.abs(found).max())):
+            break
+    slopes = found[1:] / spread
+    return float(found[0] - slopes @ middle), *map(float, slopes)
 
 
 def distance_root(distances: DoubleArray) -> DoubleArray:

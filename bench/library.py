@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -73,6 +73,22 @@ def fill(photos: int, *, faces: int = 0, people: int = 0, years: int = 15, seed:
             AlbumItem.objects.bulk_create(AlbumItem(album=album, media=one) for one in media[:1000])
     if faces:
         _add_faces(faces, known, random)
+
+
+def groups(sizes: Sequence[int]) -> list[Person]:
+    """Make groups without a name of so many faces that are nobody's yet, each in its own photo."""
+    nobodys = Face.objects.filter(person=None, guess=None).order_by("pk")
+    free: dict[int, int] = {}
+    for face, medium in nobodys.values_list("pk", "media_id").iterator():
+        free.setdefault(medium, face)
+    faces = iter(free.values())
+    made: list[Person] = []
+    for size in sizes:
+        group = Person.objects.create()
+        for some in _in_chunks(itertools.islice(faces, size)):
+            Face.objects.filter(pk__in=some).update(guess=group, probability=0.9)
+        made.append(group)
+    return made
 
 
 def times(count: int, years: int, random: np.random.Generator) -> list[datetime]:

@@ -1,4 +1,4 @@
-"""Measures what is shipped in measured.json: ranges for int8, lines for probabilities."""
+"""Measures what is shipped in measured.json: ranges for int8, and what makes probabilities."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import calibration, people, tables
+from bench import calibration, identification, people, tables
 from bench.engine import MEASURED, folder
 from bench.people import People
 from lookwho.core import embed, image, packs, stages, weights
@@ -45,15 +45,17 @@ def calibrate(directory: Path) -> list[str]:
     faces = people.read(directory)
     lines, report = fit_lines(faces)
     fits = {str(count): _short(line) for count, line in lines.items()}
-    MEASURED.write_text(
-        _json({"ranges": {"resnet": ranges}, "calibration": fits}), encoding="utf-8"
-    )
+    known = identification.fit(faces.part(~faces.held_out)).to_json()
+    content = {"ranges": {"resnet": ranges}, "calibration": fits, "identify": known}
+    MEASURED.write_text(_json(content), encoding="utf-8")
     return [
         f"Ranges of {len(ranges)} activations from {len(chips)} faces and their mirror images; "
         f"lines from {int((~faces.held_out).sum())} people, checked on "
         f"{int(faces.held_out.sum())} others ({faces.split}).",
         "",
         *report,
+        "",
+        "Identifying is fitted on the same people: `python -m bench people` says how well it does.",
         "",
         f"Written to {MEASURED}.",
     ]
@@ -119,7 +121,7 @@ def _short(numbers: Iterable[float]) -> list[float]:
 
 
 def _json(content: dict[str, Any]) -> str:
-    """One line for each activation and each number of references."""
+    """One line for each activation, each number of references and each setting."""
     parts: list[str] = []
     for key, value in content.items():
         nested = value["resnet"] if key == "ranges" else value

@@ -1,4 +1,4 @@
-"""How fast pages are answered where there are 100,000 photos: the server's time, pages and queries.
+"""How fast pages and answers are where there are 100,000 photos: the server's time, and queries.
 
 The library is made (`bench.library`) in a folder that is thrown away, with SQLite. What a browser
 then does with a page is not in the figures.
@@ -10,13 +10,22 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from bench import machine, tables
 from bench.progress import shown
 
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+    from django.test import Client
+
+    from lookwho.library.models import Person
+
 PHOTOS, FACES, PEOPLE = 100_000, 150_000, 2_000
 ROUNDS = 20
+# Faces of the groups that are given a name.
+GROUPS = (50, 500, 5_000)
 
 
 def report(*, photos: int = PHOTOS, rounds: int = ROUNDS) -> Iterator[str]:
@@ -31,10 +40,10 @@ def report(*, photos: int = PHOTOS, rounds: int = ROUNDS) -> Iterator[str]:
     yield from machine.warning(load)
     yield (
         f"{photos:,} photos, {FACES * photos // PHOTOS:,} faces, {PEOPLE:,} people with a name, "
-        f"SQLite; each page asked {rounds} times, after once"
+        f"SQLite; each asked {rounds} times, after once"
     )
     yield ""
-    yield from tables.markdown(["page", "ms, median", "ms, most", "queries", "KB"], rows)
+    yield from tables.markdown(["page or answer", "ms, median", "ms, most", "queries", "KB"], rows)
 
 
 def _rows(photos: int, rounds: int) -> list[list[str]]:
@@ -45,7 +54,6 @@ def _rows(photos: int, rounds: int) -> list[list[str]]:
     from django.core.management import call_command
     from django.db import connection
     from django.test import Client
-    from django.test.utils import CaptureQueriesContext
 
     from bench import library
     from lookwho.library.models import Album, Face, Media, User
@@ -77,19 +85,58 @@ def _rows(photos: int, rounds: int) -> list[list[str]]:
     }
     rows: list[list[str]] = []
     for name, address in shown(pages.items(), "pages"):
-        times: list[float] = []
-        with CaptureQueriesContext(connection) as queries:
-            first = client.get(address)
-        if first.status_code != 200:
-            raise RuntimeError(f"{address} answered {first.status_code}")
-        asked = len(queries)
-        for _ in range(rounds):
-            began = time.perf_counter()
-            client.get(address)
-            times.append(1000 * (time.perf_counter() - began))
-        rows.append([
-            name, f"{statistics.median(times):.0f}", f"{max(times):.0f}", str(asked),
-            f"{len(first.content) / 1000:.0f}",
-        ])  # fmt: skip
+        rows.append(_timed(name, rounds, lambda address=address: client.get(address)))
+    sizes = [size * photos // PHOTOS for size in GROUPS]
+    for group, size in zip(library.groups(sizes), sizes, strict=True):
+        rows += _naming(client, group, size, rounds)
     connection.close()
     return rows
+
+
+def _naming(client: Client, group: Person, size: int, rounds: int) -> list[list[str]]:
+    """Time giving a group a name, by the page, and taking that back; each time it is one again."""
+    from lookwho.library.models import Decision
+
+    def undo() -> HttpResponse:
+        newest = Decision.objects.order_by("-pk").values_list("batch", flat=True).first()
+        return client.post(f"/people/undo/{newest}")
+
+    def name() -> HttpResponse:
+        return client.post(f"/people/{group.uuid}/name", {"name": "Somebody Else"})
+
+    return [
+        _timed(f"naming a group of {size:,} faces", rounds, name, after=undo),
+        _timed("taking that back", rounds, undo, before=name),
+    ]
+
+
+def _timed(
+    name: str,
+    rounds: int,
+    ask: Callable[[], HttpResponse],
+    *,
+    before: Callable[[], object] = lambda: None,
+    after: Callable[[], object] = lambda: None,
+) -> list[str]:
+    """Return a row: how long an answer takes, with nothing else of what is done around it."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    times: list[float] = []
+    before()
+    with CaptureQueriesContext(connection) as queries:
+        first = ask()
+    if first.status_code >= 400:
+        raise RuntimeError(f"{name}: answered {first.status_code}")
+    asked = len(queries)
+    after()
+    for _ in range(rounds):
+        before()
+        began = time.perf_counter()
+        ask()
+        times.append(1000 * (time.perf_counter() - began))
+        after()
+    return [
+        name, f"{statistics.median(times):.0f}", f"{max(times):.0f}", str(asked),
+        f"{len(first.content) / 1000:.0f}",
+    ]  # fmt: skip

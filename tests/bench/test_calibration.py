@@ -92,3 +92,16 @@ def test_every_person_weighs_the_same_in_trials(references):
     assert found.different_weights.sum() == pytest.approx(1)
     others = queries[0] * (len(owners) - 4)
     assert found.different_weights[:others].sum() == pytest.approx(0.5)
+
+
+def test_a_plane_finds_what_made_the_pairs():
+    generator = np.random.default_rng(0)
+    features = generator.standard_normal((100_000, 2)) * [1.0, 3.0] + [5.0, 0.0]
+    chances = 1 / (1 + np.exp(-(2 * (features[:, 0] - 5) - 0.5 * features[:, 1])))
+    same = generator.random(len(features)) < chances
+    weights = np.where(same, 1 / same.sum(), 1 / (~same).sum())
+
+    constant, *slopes = calibration.plane(features, same, weights, 0.5)
+
+    assert slopes == pytest.approx([2, -0.5], rel=0.03)
+    assert constant == pytest.approx(-10, abs=0.4)

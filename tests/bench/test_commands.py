@@ -4,7 +4,9 @@ from click.testing import CliRunner
 from bench.__main__ import main
 
 
-@pytest.mark.parametrize("command", ("", "speed", "accuracy", "calibrate", "group", "site"))
+@pytest.mark.parametrize(
+    "command", ("", "speed", "accuracy", "calibrate", "group", "people", "site")
+)
 def test_every_command_says_what_it_does(command):
     done = CliRunner().invoke(main, [*command.split(), "--help"])
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from bench import grouping
 from bench.grouping import Agreement, chinese_whispers
-from lookwho.core import evaluate
+from tests.bench.test_annotator import some_people
 
 
 def clusters(seed=0, people=20, faces=6, spread=0.02):
@@ -11,6 +12,28 @@ def clusters(seed=0, people=20, faces=6, spread=0.02):
     centres = generator.standard_normal((people, 8))
     noise = generator.standard_normal((len(owners), 8)) * spread
     return (centres[owners] + noise).astype(np.float32), owners
+
+
+def by_definition(groups, owners):
+    """B-cubed F, precision and recall, and the same by pairs, one face and one pair after another.
+
+    Source: Amigo et al., A comparison of extrinsic clustering evaluation metrics, 2009.
+    """
+    together = (groups[:, None] == groups) & (groups[:, None] >= 0) | np.eye(
+        len(groups), dtype=bool
+    )
+    one = owners[:, None] == owners
+    shared = (together & one).sum(axis=1)
+    precision, recall = (shared / together.sum(axis=1)).mean(), (shared / one.sum(axis=1)).mean()
+    pairs = np.triu_indices(len(groups), 1)
+    together, one = together[pairs], one[pairs]
+    found = together & one
+    by_pairs = found.sum() / together.sum(), found.sum() / one.sum()
+
+    def f(a, b):
+        return 2 * a * b / (a + b)
+
+    return [f(precision, recall), precision, recall, f(*by_pairs), *by_pairs]
 
 
 def test_whispers_find_clusters_that_lie_apart():
@@ -39,9 +62,19 @@ def test_whispers_agree_with_dlib():
     rows = [dlib.vector(row.tolist()) for row in vectors]
     theirs = np.array(dlib.chinese_whispers_clustering(rows, 0.6))
 
-    scores = [evaluate.grouping(labels, owners) for labels in (ours, theirs)]
-    assert 0.3 < scores[1].bcubed < 1
-    assert scores[0].bcubed == pytest.approx(scores[1].bcubed, abs=0.02)
+    scores = [by_definition(labels, owners)[0] for labels in (ours, theirs)]
+    assert 0.3 < scores[1] < 1
+    assert scores[0] == pytest.approx(scores[1], abs=0.02)
+
+
+def test_weighted_whispers_follow_the_nearer_neighbours():
+    # Three far ones outvote two near ones only where all votes are equal.
+    angles = np.array([0.0, 0.1, 0.1, -0.55, -0.55, -0.55])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+    weighted = {tuple(chinese_whispers(vectors, 0.6, weighted=True, seed=s)) for s in range(9)}
+
+    assert all(labels[0] == labels[1] == labels[2] != labels[3] for labels in weighted)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -49,16 +82,10 @@ def test_scores_are_those_of_the_field(seed):
     generator = np.random.default_rng(seed)
     groups, owners = generator.integers(-1, 6, (2, 40))
     owners += 1
-    alone = np.where(groups < 0, 100 + np.arange(40), groups)
-    expected = evaluate.grouping(alone, owners)
-
     agreement = Agreement.of(groups, owners)
     scores = agreement.scores(np.ones(len(agreement.sizes), np.int64))
 
-    assert scores == pytest.approx([
-        expected.bcubed, expected.bcubed_precision, expected.bcubed_recall,
-        expected.pairwise, expected.pairwise_precision, expected.pairwise_recall,
-    ])  # fmt: skip
+    assert scores == pytest.approx(by_definition(groups, owners))
 
 
 def test_drawing_everyone_twice_changes_no_share_by_face():
@@ -79,3 +106,51 @@ def test_someone_who_is_not_drawn_does_not_count():
 
     assert scores[3:].tolist() == [1, 1, 1]
     assert scores[2] == 1
+
+
+@pytest.fixture(scope="module")
+def people():
+    return some_people([7, 6, 5, 4, 3, 3] * 4 + [1] * 12)
+
+
+@pytest.fixture(scope="module")
+def lines(people):
+    return list(grouping.report(people, quick=True))
+
+
+def test_the_report_has_a_row_for_each_way(lines):
+    firsts = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
+
+    ways = [
+        "Lookwho",
+        "Chinese whispers, raw Euclidean ",
+        "Chinese whispers, raw Euclidean, weighted ",
+        "Chinese whispers, embeddings ",
+        "Chinese whispers, embeddings, weighted ",
+        "average linkage, cosine ",
+        "connected components ",
+        "DBSCAN ",
+        "HDBSCAN, groups of 2 ",
+    ]
+    assert all(first.startswith(way) for first, way in zip(firsts[2:11], ways, strict=True))
+
+
+def test_a_difference_is_that_of_the_scores_beside_it(lines):
+    rows = [line.split("|")[2:-1] for line in lines if line.startswith("| ")][1:10]
+    own = [float(cell.split()[0]) for cell in rows[0][:6]]
+
+    for row in rows[1:]:
+        for score, gain in ((0, 6), (3, 7)):
+            value = own[score] - float(row[score].split()[0])
+            assert float(row[gain].split()[0]) == pytest.approx(value, abs=0.0011)
+
+
+def test_made_people_fill_the_library_and_the_real_ones_stay(people):
+    large = grouping.with_made(people)
+
+    count = len(people.owners)
+    assert grouping.LARGE - 530 < len(large.owners) <= grouping.LARGE
+    assert (large.owners[:count] == people.owners).all()
+    assert (large.embeddings[:count] == people.embeddings).all()
+    assert large.owners[count:].min() >= len(people.names)
+    assert len(large.embeddings) == len(large.encodings) == len(large.quality) == len(large.owners)
