@@ -28,6 +28,7 @@ _COMMANDS = {
     "serve": ("site", "serve"),
     "import": ("site", "import_"),
     "work": ("site", "work"),
+    "labels": ("labels", "labels"),
     "user": ("accounts", "user"),
     "login-link": ("accounts", "login_link"),
     "doctor": ("doctor", "doctor"),

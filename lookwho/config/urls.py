@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from lookwho.api import me, people, photos, work
+from lookwho.api import history, labelling, me, members, people, photos, quality, review, work
 from lookwho.api.app import api, documentation
 
-for router in (me.router, photos.router, people.router, work.router):
-    api.add_router("", router)
+NOUNS = (me, photos, people, history, review, quality, labelling, members, work)
+for noun in NOUNS:
+    api.add_router("", noun.router)
 
 urlpatterns = [
     path("api/v1/", api.urls),

@@ -19,7 +19,7 @@ from typing import Any
 from lookwho.core import record
 from lookwho.core.child import BYTES_PER_FILE, SECONDS_PER_FILE, Child
 from lookwho.core.errors import LookwhoError
-from lookwho.core.types import Faces
+from lookwho.core.types import Faces, FloatArray
 
 # Files handed out beyond the one whose result is due next, for each process: enough that a slow
 # file keeps no other process waiting, few enough that results do not pile up.
@@ -126,9 +126,21 @@ class Worker:
         Raises:
             LookwhoError: the worker does not start.
         """
+        return self._asked(path, None)
+
+    def embed(self, path: str, boxes: FloatArray) -> Outcome:
+        """Embed the faces in boxes of one file: (n, 4) in pixels of the upright photo.
+
+        Raises:
+            LookwhoError: the worker does not start.
+        """
+        return self._asked(path, boxes)
+
+    def _asked(self, path: str, boxes: FloatArray | None) -> Outcome:
         self._child.start()
         try:
-            return Outcome(path, record.load(self._child.ask(os.fsencode(path))), None)
+            answer = self._child.ask(record.question(path, boxes))
+            return Outcome(path, record.load(answer), None)
         except LookwhoError as error:
             return Outcome(path, None, error.with_traceback(None))
 

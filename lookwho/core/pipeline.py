@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from lookwho.core import packs, quality, stages
+from lookwho.core.errors import InputError
 from lookwho.core.image import Picture, Source, read
 from lookwho.core.resize import resized
 from lookwho.core.types import ByteArray, Faces, FloatArray, Reason
@@ -90,6 +91,46 @@ class Analyzer:
             width=picture.width,
             height=picture.height,
             reason=None if len(order) else self._reason(searched, found.best_rejected),
+            pack=self.pack.name,
+        )
+
+    def embed(self, source: Source, boxes: FloatArray) -> Faces:
+        """Align and embed the faces in boxes that somebody drew.
+
+        Args:
+            source: as for a call of the analyzer itself.
+            boxes: (n, 4) in pixels of the upright photo.
+
+        Returns:
+            A face for each box, in their order, with the boxes as they were given. A score is how
+            sure the detector is that there is a face; the quality is never higher, so that what
+            only its drawer sees as a face founds no group.
+
+        Raises:
+            InputError: the photo cannot be read, or a box is none in it.
+        """
+        picture = read(source, target=self.preset.crop_side)
+        given = np.asarray(boxes, np.float32).reshape(-1, 4)
+        size = np.array([picture.width, picture.height] * 2)
+        if not np.isfinite(given).all() or (given < -size).any() or (given > 2 * size).any():
+            raise InputError(f"a box lies outside the photo of {size[0]} x {size[1]} pixels")
+        if (given[:, 2:] - given[:, :2] < 1).any():
+            raise InputError("a box is less than a pixel wide or high")
+        placed = _zoomed(given, picture.scale)
+        found = self._stages.placer.place(picture.pixels, placed)
+        chips = self._stages.aligner.align(picture.pixels, found.anchors)
+        embeddings, encodings = self._stages.embedder.embed(chips)
+        worth = quality.assess(placed, found.landmarks, chips)
+        return Faces(
+            boxes=given,
+            landmarks=_zoomed(found.landmarks, 1 / picture.scale),
+            scores=found.scores,
+            quality=np.minimum(worth, found.scores),
+            embeddings=embeddings,
+            encodings=encodings,
+            width=picture.width,
+            height=picture.height,
+            reason=None,
             pack=self.pack.name,
         )
 

@@ -7,6 +7,7 @@ must not be able to make its reader run code.
 from __future__ import annotations
 
 import json
+import os
 import struct
 from typing import Any
 
@@ -80,6 +81,27 @@ def _check(faces: Faces) -> None:
     found = [getattr(faces, name).shape for name in _ARRAYS[:-1]]
     if found != [(count, 4), (count, 5, 2), (count,), (count,), (count, dim)] or encodings != count:
         raise ValueError(f"arrays of shapes {found}")
+
+
+def question(path: str, boxes: FloatArray | None = None) -> bytes:
+    """Return how a worker is asked to look for faces, or to embed those in boxes, as bytes.
+
+    Args:
+        path: of the file.
+        boxes: (n, 4) in pixels of the upright photo; None to look for faces.
+    """
+    if boxes is None:
+        return os.fsencode(path)
+    # No path begins with a zero byte.
+    return b"\0" + json.dumps(boxes.tolist()).encode() + b"\n" + os.fsencode(path)
+
+
+def asked(message: bytes) -> tuple[str, FloatArray | None]:
+    """Return what `question` was given."""
+    if not message.startswith(b"\0"):
+        return os.fsdecode(message), None
+    boxes, path = message[1:].split(b"\n", 1)
+    return os.fsdecode(path), np.array(json.loads(boxes), np.float32).reshape(-1, 4)
 
 
 def send(stream: Any, message: bytes) -> None:

@@ -32,9 +32,17 @@ class Detector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The loaded models of a pack: detect, align, embed."""
+    """The loaded models of a pack: detect, align, embed.
+
+    Attributes:
+        detector: finds faces.
+        placer: looks for the face in a box that somebody drew.
+        aligner: cuts chips.
+        embedder: makes vectors of them.
+    """
 
     detector: Detector
+    placer: mtcnn.Mtcnn
     aligner: Aligner
     embedder: Embedder
 
@@ -52,7 +60,7 @@ def load(pack: Pack, preset: Preset, *, int8: bool, threads: int, cache: Path | 
     proposal, refinement, output = (
         open_session(name, partial(_mtcnn, name)) for name in mtcnn_graphs.NETWORKS
     )
-    detector: Detector = mtcnn.Mtcnn(
+    placer = mtcnn.Mtcnn(
         proposal,
         refinement,
         output,
@@ -60,13 +68,14 @@ def load(pack: Pack, preset: Preset, *, int8: bool, threads: int, cache: Path | 
         thresholds=preset.thresholds,
         careful=preset.careful,
     )
+    detector: Detector = placer
     if pack.detector == "mmod":
-        detector = MmodDetector(open_session("mmod", _mmod), detector.landmarks)
+        detector = MmodDetector(open_session("mmod", _mmod), placer.landmarks)
     trees = np.load(io.BytesIO(weights.built("landmarks5", _landmarks5, cache)))
     aligner = Aligner(LandmarkPredictor(ShapePredictor.from_arrays(trees)))
     name = f"resnet-int8-{quantize.shipped_digest()}" if int8 else "resnet"
     embedder = Embedder(open_session(name, partial(_resnet, int8)))
-    return Stages(detector, aligner, embedder)
+    return Stages(detector, placer, aligner, embedder)
 
 
 def _mtcnn(name: str) -> bytes:

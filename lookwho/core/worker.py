@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,4 +17,9 @@ def serve() -> None:
 
 def _analysis(*, cache: str | None, **settings: Any) -> Callable[[bytes], bytes]:
     analyzer = Analyzer(**settings, cache=Path(cache) if cache else None)
-    return lambda path: record.dump(analyzer(os.fsdecode(path)))
+
+    def answer(message: bytes) -> bytes:
+        path, boxes = record.asked(message)
+        return record.dump(analyzer(path) if boxes is None else analyzer.embed(path, boxes))
+
+    return answer

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 import unicodedata
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -13,12 +16,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from lookwho.core.errors import Conflict, Forbidden, Invalid, LinkExpired
-from lookwho.library.models import ApiToken, Collection, EntryLink, Share, User
+from lookwho.core.errors import Conflict, Forbidden, Invalid, LinkExpired, NotFound
+from lookwho.library.models import ApiToken, Collection, EntryLink, Label, Share, User
 from lookwho.library.models.accounts import Role
 
 ENTRY_LASTS = timedelta(hours=24)
 INVITATION_LASTS = timedelta(hours=72)
+LONGEST_INVITATION = timedelta(days=90)
+INVITED_AS = (Role.MEMBER.value, Role.ANNOTATOR.value, Role.CURATOR.value)
 NAME_LENGTH = 150
 
 
@@ -102,35 +107,77 @@ def enter(token: str, *, now: datetime | None = None) -> User:
     return user
 
 
-def invite(by: User, *, lasts: timedelta = INVITATION_LASTS, now: datetime | None = None) -> str:
-    """Return the token of an invitation: whoever follows it becomes a member.
+def invite(
+    by: User,
+    *,
+    name: str = "",
+    role: str = Role.MEMBER,
+    lasts: timedelta = INVITATION_LASTS,
+    now: datetime | None = None,
+) -> str:
+    """Return the token of an invitation: whoever follows it becomes a user.
+
+    One that is for somebody, or for more than a member, is used up by the first who follows it:
+    passed on, it lets nobody else in. One for members in general works until it expires.
 
     So that they find what they were invited for, members may from now on look for themselves in
     all collections, and in those to come: closed ones become ones where each sees the photos they
     are in, and no others.
 
+    Args:
+        by: who invites.
+        name: for whom it is; blank for anybody.
+        role: what they become.
+        lasts: for how long it can be followed.
+        now: when.
+
     Raises:
         Forbidden: only an owner invites.
+        Invalid: the name, the role or the time cannot be.
     """
     if not by.is_owner:
         raise Forbidden("only an owner invites others")
+    if role not in INVITED_AS:
+        raise Invalid(f"one is invited as {', '.join(INVITED_AS)}, not as {role!r}")
+    if not timedelta(0) < lasts <= LONGEST_INVITATION:
+        raise Invalid(f"an invitation lasts up to {LONGEST_INVITATION.days} days")
     now = now or timezone.now()
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
         Share.objects.create(
             kind=Share.Kind.INVITATION,
             token_hash=_hash(token),
+            name=_checked_name(name) if name.strip() else "",
+            role=role,
             created_by=by,
             expires_at=now + lasts,
         )
-        closed = Collection.objects.filter(policy=Collection.Policy.CLOSED)
-        closed.update(policy=Collection.Policy.OWN)
+        if role == Role.MEMBER:
+            closed = Collection.objects.filter(policy=Collection.Policy.CLOSED)
+            closed.update(policy=Collection.Policy.OWN)
     return token
+
+
+def revoke_invitation(by: User, uuid: UUID, *, now: datetime | None = None) -> Share:
+    """Let an invitation be followed no more.
+
+    Raises:
+        Forbidden: only an owner does that.
+        NotFound: there is no such invitation.
+    """
+    if not by.is_owner:
+        raise Forbidden("only an owner withdraws invitations")
+    shares = Share.objects.filter(kind=Share.Kind.INVITATION, uuid=uuid)
+    shares.filter(revoked_at=None).update(revoked_at=now or timezone.now())
+    share = shares.first()
+    if share is None:
+        raise NotFound("there is no such invitation")
+    return share
 
 
 def policy_for_new_collections() -> str:
     """Return what members may do with a collection that is added now: as `invite` promised."""
-    invited = Share.objects.filter(kind=Share.Kind.INVITATION).exists()
+    invited = Share.objects.filter(kind=Share.Kind.INVITATION, role=Role.MEMBER).exists()
     return Collection.Policy.OWN if invited else Collection.Policy.CLOSED
 
 
@@ -149,16 +196,88 @@ def invitation(token: str, *, now: datetime | None = None) -> Share:
     return share
 
 
-def join(token: str, name: str, *, now: datetime | None = None) -> User:
-    """Make a member of somebody who was invited.
+def join(token: str, name: str = "", *, now: datetime | None = None) -> User:
+    """Make a user of somebody who was invited, with the role that they were invited to.
+
+    Args:
+        token: of the invitation.
+        name: what they want to be called; blank for the name that they were invited by.
+        now: when.
 
     Raises:
-        LinkExpired: the invitation is too old or was revoked.
+        LinkExpired: the invitation is too old, was revoked, or was for one and is used up.
         Invalid: the name cannot be.
         Conflict: somebody has that name.
     """
-    invitation(token, now=now)
-    return make_user(name, Role.MEMBER)
+    now = now or timezone.now()
+    share = invitation(token, now=now)
+    with transaction.atomic():
+        if share.name or share.role != Role.MEMBER:
+            # One conditional UPDATE decides which of two that follow it at once becomes the user.
+            still = Share.objects.filter(pk=share.pk, revoked_at=None)
+            if not still.update(revoked_at=now):
+                raise LinkExpired("this invitation was used already: ask for a new one")
+        return make_user(name if name.strip() else share.name, share.role)
+
+
+def set_role(by: User, user: User, role: str) -> User:
+    """Let a user do more or less.
+
+    Raises:
+        Forbidden: only an owner does that.
+        Invalid: there is no such role.
+        Conflict: they are the last owner.
+    """
+    if role not in Role.values:
+        raise Invalid(f"there is no role {role!r}; choose from {', '.join(Role.values)}")
+    with _members(by, user) as row:
+        if role != Role.OWNER:
+            _not_the_last_owner(row)
+        row.role = role
+        row.save(update_fields=["role"])
+        if role == Role.MEMBER:
+            _give_up_labels(row)
+    return row
+
+
+def set_active(by: User, user: User, active: bool) -> User:
+    """Shut a user out, or let them in again. All that they said stays.
+
+    Raises:
+        Forbidden: only an owner does that.
+        Conflict: they are the last owner.
+    """
+    with _members(by, user) as row:
+        if not active:
+            _not_the_last_owner(row)
+            EntryLink.objects.filter(user=row, used_at=None).delete()
+            _give_up_labels(row)
+        row.is_active = active
+        row.save(update_fields=["is_active"])
+    return row
+
+
+@contextmanager
+def _members(by: User, user: User) -> Generator[User]:
+    """Open a transaction in which nobody else changes an owner, and return the user as they are."""
+    with transaction.atomic():
+        owners = User.objects.filter(role=Role.OWNER).order_by("pk")
+        list(owners.select_for_update())
+        # As they are now: who asks may have been shut out meanwhile.
+        if not User.objects.filter(pk=by.pk, role=Role.OWNER, is_active=True).exists():
+            raise Forbidden("only an owner changes what others may do")
+        yield User.objects.get(pk=user.pk)
+
+
+def _not_the_last_owner(user: User) -> None:
+    others = User.objects.filter(role=Role.OWNER, is_active=True).exclude(pk=user.pk)
+    if user.is_owner and not others.exists():
+        raise Conflict(f"{user.username} is the last owner: make somebody else an owner first")
+
+
+def _give_up_labels(user: User) -> None:
+    """Let others have the faces that somebody was to label and did not."""
+    Label.objects.filter(user=user, verdict="").delete()
 
 
 def make_api_token(user: User, title: str) -> str:

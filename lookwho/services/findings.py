@@ -13,6 +13,7 @@ import numpy as np
 from lookwho.core.types import Faces, FloatArray, Reason
 from lookwho.library import vectors
 from lookwho.library.models import Analysis, Embedding, Face, Media, Suppression
+from lookwho.services import placed
 
 # A box that overlaps a suppressed one by more (intersection over union) is the same thing again.
 SAME_BOX = 0.5
@@ -30,20 +31,25 @@ class Finding(NamedTuple):
 def store(findings: Sequence[Finding], pack: int) -> bool:
     """Write the faces and their embeddings; return whether there is now any face more or less.
 
-    Faces that another pack found make room for those of this one.
+    Faces that another pack found make room for those of this one, except those that a human drew or
+    moved: they get what was found at their place.
     """
     older = [each.analysis.media_id for each in findings if each.has_older]
     if older:
         _remove(older)
     suppressed = _suppressed([each for each in findings if each.has_suppressed])
+    found = {each.analysis.media_id: _normalised(each.faces) for each in findings}
+    there = placed.join(findings, {media: boxes for media, (boxes, _) in found.items()}, pack)
     rows: list[Face] = []
     embeddings: list[FloatArray] = []
     for each in findings:
-        boxes, landmarks = _normalised(each.faces)
+        boxes, landmarks = found[each.analysis.media_id]
+        known = there.get(each.analysis.media_id, ())
         kept = _kept(boxes, suppressed.get(each.analysis.media_id))
+        kept = [index for index in kept if index not in known]
         rows.extend(_rows(each, boxes, landmarks, kept))
         embeddings.extend(each.faces.embeddings[kept])
-        if not kept:
+        if not (kept or known):
             each.analysis.reason = each.faces.reason or Reason.NOTHING
     if rows:
         Face.objects.bulk_create(rows)
@@ -54,11 +60,13 @@ def store(findings: Sequence[Finding], pack: int) -> bool:
         )
         vectors.added((face, pack, vector) for face, vector in zip(faces, embeddings, strict=True))
     _resize(findings)
-    return bool(rows or older)
+    return bool(rows or older or any(there.values()))
 
 
 def _remove(media: Sequence[int]) -> None:
-    faces = Face.objects.filter(media__in=media, source=Face.Source.DETECTOR)
+    # What was said to be no face stays, so that it can be taken back.
+    faces = Face.objects.filter(~placed.staying(), media__in=media, dismissed=False)
+    faces = faces.filter(source=Face.Source.DETECTOR)
     vectors.removed(list(faces.values_list("pk", flat=True)))
     faces.delete()
 

@@ -2,43 +2,38 @@
 
 What humans confirmed and rejected is taken as it is. Everything else follows from the vectors:
 
-- A face in a group that holds confirmed faces of one person is that person.
-- Where a group holds confirmed faces of several, each face is the likeliest of them, or nobody.
-- A face that no group took is whom it resembles enough, if it is good enough to resemble anybody.
-- A group without confirmed faces is a person without a name, the same one as in the last pass.
+- Faces are grouped, those that a human confirmed to be one person together (`core.group`).
+- A face in the company of somebody confirmed, one that no group took and that resembles somebody
+  enough, and a group that as a whole does: they are guessed to be that person, with a probability.
+- Any other group is a person without a name, the same one as in the last pass.
 
 The same person is never guessed twice in one medium, nor where somebody has said that it is not
-them.
+them. Faces of the audit are guessed like others, but nothing follows from them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lookwho.core.group import ALONE, group
-from lookwho.core.identify import Known, identify
+from lookwho.core.group import ALONE, NEW, group
+from lookwho.core.identify import Settings
+from lookwho.core.looks import Looks, looks_of, nearest
 from lookwho.core.match import SAME
 from lookwho.core.types import DoubleArray, FloatArray, IntArray
+from lookwho.services.company import NOBODY, UNNAMED, Companies, nearness, weighed
 
-NOBODY = 0  # no row of the database has this id
+__all__ = ["NOBODY", "Evidence", "Guesses", "guess"]
 
-# Worse faces resemble everybody. A group needs two that are better to be one, and no single one is
-# taken for a person. On identities/ (3,251 labelled faces) and crowds/ together: B-cubed of neither
-# half of the names falls up to 0.45, while groups of street faces fall from 97 to 45 at 0.4.
-LEAST_QUALITY = 0.4
 LEAST_FOUNDERS = 2
-# A person needs so many confirmed faces to draw one that no group took. With a single one, 3 of 10
-# such guesses at a probability over a half were right; with two, 8 of 10; with five, 9.
-LEAST_CONFIRMED = 2
-# What a group adds to the probability that a face in it is the one person confirmed in it: a line
-# in the logarithm of the odds, fitted by logistic regression on people A-E of identities/, of whom
-# 1 to 8 faces were confirmed. On people F-J guesses at 0.71 are right in 0.79 of the cases, at
-# 0.91 in 0.88, at 0.98 in 0.97.
-GROUP_INTERCEPT, GROUP_SLOPE = 2.2, 0.38
-_LEAST_PROBABILITY = 1e-6
+# Who was guessed to be somebody remains so down to this, or a face at the threshold would come and
+# go from pass to pass.
+STAYS = 0.4
+# A face of which this much speaks for one person is worth a question.
+WORTH_ASKING = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +50,13 @@ class Evidence:
         unnamed: ids of people without a name and without confirmed faces.
         rejected: pairs of a face's place and a root that it is not.
         taken: pairs of a medium and a root who is in it, by a face without a vector.
+        audited: (n,) bool, from which nothing may follow; None where there are none.
+        seen: (n,) bool, at which a pass has looked since anything was said of them; None where
+            those are the faces with a guess.
+        settings: of `Identifier`; None for those shipped.
+        threshold: the least probability at which a face is guessed to be somebody whose company
+            it is not in yet.
+        whole: whether all is to be grouped anew, and not only what is new or was touched.
     """
 
     embeddings: FloatArray
@@ -66,6 +68,21 @@ class Evidence:
     unnamed: frozenset[int]
     rejected: frozenset[tuple[int, int]]
     taken: frozenset[tuple[int, int]]
+    audited: NDArray[np.bool_] | None = None
+    seen: NDArray[np.bool_] | None = None
+    settings: Settings | None = None
+    threshold: float = SAME
+    whole: bool = False
+
+    @property
+    def settled(self) -> NDArray[np.bool_]:
+        """(n,), faces of which a human said who they are: nothing is said of them."""
+        return self.confirmed != NOBODY
+
+    @property
+    def known(self) -> IntArray:
+        """(n,) int64, who each face is as far as anything may follow from it, or NOBODY."""
+        return self.confirmed if self.audited is None else self.confirmed * ~self.audited
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +91,86 @@ class Guesses:
 
     Attributes:
         people: (n,) int64 ids, or NOBODY; -1, -2, … for people who are not there yet.
-        probabilities: (n,) float64 that a guess of a known person is right; else NaN.
+        probabilities: (n,) float64 that a guess is right, or that a face belongs to its group; of a
+            face without a guess that it is whom it resembles most, too little to guess so. NaN
+            where it is confirmed.
         fresh: how many people are not there yet.
+        churn: the share of the faces looked at before, and not confirmed, whose guess changed.
+        likely: of groups without a name, by the id in `people`, the root of whom they may be as a
+            whole, and how probable that is: below the threshold, or they would be guessed to be.
+        doubts: the same of faces without a guess, by their place.
     """
 
     people: IntArray
     probabilities: DoubleArray
     fresh: int
+    churn: float = 0.0
+    likely: Mapping[int, tuple[int, float]] = field(default_factory=dict[int, tuple[int, float]])
+    doubts: Mapping[int, tuple[int, float]] = field(default_factory=dict[int, tuple[int, float]])
 
 
 def guess(evidence: Evidence) -> Guesses:
     """Return who each face is thought to be; the same evidence always gives the same guesses."""
     return _Pass(evidence).run()
+
+
+def companies_of(evidence: Evidence) -> Companies:
+    """Group the faces, and return the companies of everybody known, before more is added."""
+    known = looks_of(evidence.embeddings, evidence.quality, evidence.known)
+    return Companies(
+        evidence.embeddings,
+        evidence.quality,
+        known,
+        evidence.settled,
+        _labels(evidence, known),
+        evidence.rejected,
+        evidence.settings,
+    )
+
+
+def _labels(evidence: Evidence, known: Looks) -> IntArray:
+    """Return (n,) groups; confirmed faces of the audit are in none."""
+    quality = evidence.quality
+    if evidence.audited is not None:  # none of these founds a group, nor connects two
+        quality = np.where(evidence.audited, 0, quality).astype(np.float32)
+    some = np.flatnonzero((known.of >= 0) | ~evidence.settled)
+    labels = np.full(len(known.of), ALONE, np.int64)
+    labels[some] = group(
+        evidence.embeddings[some],
+        photos=evidence.media[some],
+        quality=quality[some],
+        people=known.of[some],
+        before=None if evidence.whole else _before(evidence, known)[some],
+    )
+    return labels
+
+
+def _before(evidence: Evidence, known: Looks) -> IntArray:
+    """Return (n,) in which company each face was: a number, `ALONE`, or `NEW`.
+
+    First come the looks of those known, then the groups without a name.
+    """
+    guesses, confirmed = evidence.guesses, evidence.known
+    # A group of which some faces were confirmed to be somebody is looked at anew, and so is who
+    # was guessed to be somebody of whom nothing is confirmed any more.
+    parted = set(guesses[(confirmed != NOBODY) & (guesses != confirmed)].tolist())
+    seen = guesses != NOBODY if evidence.seen is None else evidence.seen
+    ids, places = np.unique(guesses, return_inverse=True)
+    roots = np.array([evidence.roots.get(person, person) for person in ids.tolist()], np.int64)
+    numbers = np.full(len(ids), NEW)
+    for place, person in enumerate(ids.tolist()):
+        if person in evidence.unnamed and person not in parted:
+            numbers[place] = len(known.roots) + place
+    before = numbers[places]
+    before[guesses == NOBODY] = np.where(seen, ALONE, NEW)[guesses == NOBODY]
+    named = np.isin(roots, known.roots) & ~np.isin(ids, list(evidence.unnamed))
+    theirs = np.flatnonzero(named[places] & (confirmed == NOBODY))
+    before[theirs] = nearest(evidence.embeddings, known, theirs, roots[places[theirs]])
+    before[known.of >= 0] = known.of[known.of >= 0]
+    for face, root in evidence.rejected:
+        if root == roots[places[face]] and confirmed[face] == NOBODY:
+            before[face] = NEW
+    return before
 
 
 class _Pass:
@@ -96,63 +181,62 @@ class _Pass:
         count = len(evidence.media)
         self.people = np.full(count, NOBODY, np.int64)
         self.probabilities = np.full(count, np.nan)
-        self.likely, self.references = _likely(evidence)
+        self.settled = evidence.settled
         # Who is in a medium already: pairs of a medium and a root.
-        named = np.flatnonzero(evidence.confirmed)
-        pairs = zip(evidence.media[named], evidence.confirmed[named], strict=True)
-        self.taken = {(int(medium), int(root)) for medium, root in pairs} | evidence.taken
+        named = np.flatnonzero(self.settled)
+        pairs = zip(evidence.media[named].tolist(), evidence.confirmed[named].tolist(), strict=True)
+        self.taken = set(pairs) | evidence.taken
+        self.barred = {face for face, _ in evidence.rejected}
 
     def run(self) -> Guesses:
         evidence = self.evidence
-        labels = group(evidence.embeddings, photos=evidence.media)
-        good = evidence.quality >= LEAST_QUALITY
-        order = np.argsort(labels, kind="stable")
-        starts = np.flatnonzero(np.diff(labels[order], prepend=ALONE - 1))
-        unnamed: list[list[int]] = []
-        wishes: list[tuple[float, int, int]] = []
-        for members in np.split(order, starts[1:]):
-            roots = {int(root) for root in evidence.confirmed[members]} - {NOBODY}
-            faces = [int(face) for face in members if not evidence.confirmed[face]]
-            alone = bool(len(members)) and labels[members[0]] == ALONE
-            if roots and not alone:
-                wishes += self._of_known(faces, roots)
-                others = [face for face in faces if self._is_none_of(face, roots)]
-                if len(others) >= LEAST_FOUNDERS:
-                    unnamed.append(others)
-            elif alone or good[members].sum() < LEAST_FOUNDERS:
-                wishes += self._of_magnets([face for face in faces if good[face]])
-            else:
-                unnamed.append(faces)
+        company = companies_of(evidence)
+        company.gather(evidence.threshold)
+        faces, roots, probabilities = company.wishes(min(STAYS, evidence.threshold))
         # The surest first: of two faces of one medium the likelier one is the person.
-        for probability, face, root in sorted(wishes, key=lambda wish: (-wish[0], *wish[1:])):
+        for at in np.lexsort((roots, faces, -probabilities)).tolist():
+            face, root = int(faces[at]), int(roots[at])
             if self._take(face, root, root):
-                self.probabilities[face] = probability
-        fresh = self._keep_ids(unnamed)
-        return Guesses(self.people, self.probabilities, fresh)
+                self.probabilities[face] = probabilities[at]
+        groups, labels = self._unnamed(company)
+        kept, fresh = self._keep_ids(groups)
+        self._say_cohesion()
+        owner = company.roots.tolist()
+        likely = {
+            person: (owner[company.likely_groups[label][0]], company.likely_groups[label][1])
+            for person, label in zip(kept, labels, strict=True)
+            if label in company.likely_groups and person != NOBODY
+        }
+        doubts = {
+            face: (owner[place], chance)
+            for face, (place, chance) in company.likely_faces.items()
+            if self.people[face] == NOBODY and chance >= WORTH_ASKING
+        }
+        self.probabilities[np.isnan(self.probabilities) & ~self.settled] = 0
+        for face, (_, chance) in doubts.items():
+            self.probabilities[face] = chance
+        churn = self._churn()
+        return Guesses(self.people, self.probabilities, fresh, churn, likely, doubts)
 
-    def _of_known(self, faces: list[int], roots: set[int]) -> list[tuple[float, int, int]]:
-        """Return who of the people confirmed in a group its other faces are."""
-        wishes: list[tuple[float, int, int]] = []
-        for face in faces:
-            if len(roots) == 1:
-                (root,) = roots
-                wishes.append((_in_group(self.likely.get(face, {}).get(root, 0.0)), face, root))
-            elif wish := self._likeliest(face, roots):
-                wishes.append(wish)
-        return wishes
+    def _say_cohesion(self) -> None:
+        faces = np.flatnonzero((self.people != NOBODY) & np.isnan(self.probabilities))
+        _, groups = np.unique(self.people[faces], return_inverse=True)
+        near = nearness(self.evidence.embeddings, faces, groups)
+        self.probabilities[faces] = weighed(near, UNNAMED)
 
-    def _of_magnets(self, faces: list[int]) -> list[tuple[float, int, int]]:
-        magnets = {root for root, count in self.references.items() if count >= LEAST_CONFIRMED}
-        return [wish for face in faces if (wish := self._likeliest(face, magnets))]
+    # --- groups ---
 
-    def _likeliest(self, face: int, roots: set[int]) -> tuple[float, int, int] | None:
-        likely = [
-            (probability, -root)
-            for root, probability in self.likely.get(face, {}).items()
-            if root in roots and (face, root) not in self.evidence.rejected
-        ]
-        probability, root = max(likely, default=(0.0, NOBODY))
-        return (probability, face, -root) if probability >= SAME else None
+    def _unnamed(self, company: Companies) -> tuple[list[list[int]], list[int]]:
+        """Return the groups that nobody took, the largest first, and their labels."""
+        left = np.flatnonzero((company.labels >= 0) & (self.people == NOBODY) & ~self.settled)
+        left = left[np.argsort(company.labels[left], kind="stable")]
+        starts = np.flatnonzero(np.diff(company.labels[left], prepend=ALONE))
+        parts = [part.tolist() for part in np.split(left, starts[1:])]
+        parts = [part for part in parts if len(part) >= LEAST_FOUNDERS]
+        parts.sort(key=lambda part: (-len(part), part[0]))
+        return parts, [int(company.labels[part[0]]) for part in parts]
+
+    # --- ids ---
 
     def _take(self, face: int, person: int, root: int) -> bool:
         """Guess that the face is the person, unless they are in the medium or were rejected."""
@@ -163,34 +247,44 @@ class _Pass:
         self.people[face] = person
         return True
 
-    def _is_none_of(self, face: int, roots: set[int]) -> bool:
-        return all((face, root) in self.evidence.rejected for root in roots)
+    def _let_go(self, faces: list[int], root: int) -> None:
+        self.people[faces] = NOBODY
+        self.taken -= {(int(self.evidence.media[face]), root) for face in faces}
 
-    def _keep_ids(self, groups: list[list[int]]) -> int:
+    def _keep_ids(self, groups: list[list[int]]) -> tuple[list[int], int]:
         """Give each group the person that most of its faces were, or else a new one.
 
         Faces that are not that person, as somebody has said, are left over and make a group of
         their own: so a group is split by rejecting those who do not belong.
+
+        Returns:
+            The person of each group, or NOBODY where it fell apart, and how many are new.
         """
+        evidence = self.evidence
+        first: list[int] = []
         used: set[int] = set()
-        fresh = 0
+        fresh, count = 0, len(groups)
         while groups:
             left: list[list[int]] = []
             kept = self._kept(groups, used)
             used.update(kept.values())
             for index, faces in enumerate(groups):
-                person = kept.get(index)
-                if person is None:
-                    fresh += 1
-                    person = -fresh
-                root = self.evidence.roots.get(person, person)
-                for face in faces:
-                    self._take(face, person, root)
-                others = [face for face in faces if (face, root) in self.evidence.rejected]
-                if len(others) >= LEAST_FOUNDERS:
-                    left.append(others)
+                person = kept.get(index, -fresh - 1)
+                root = evidence.roots.get(person, person)
+                taken = [face for face in faces if self._take(face, person, root)]
+                # A single one is no group, unless somebody has said that it is somebody else.
+                if len(taken) < LEAST_FOUNDERS and person == root:
+                    self._let_go(taken, root)
+                    person = NOBODY
+                fresh = max(fresh, -person)
+                if len(first) < count:
+                    first.append(person)
+                if not self.barred.isdisjoint(faces):
+                    others = [face for face in faces if (face, root) in evidence.rejected]
+                    if len(others) >= LEAST_FOUNDERS:
+                        left.append(others)
             groups = left
-        return fresh
+        return first, fresh
 
     def _kept(self, groups: list[list[int]], used: set[int]) -> dict[int, int]:
         """Return the person whom each group keeps, by its place; a person is kept once."""
@@ -198,12 +292,13 @@ class _Pass:
         overlaps: list[tuple[bool, int, int, int]] = []
         for index, faces in enumerate(groups):
             were, counts = np.unique(evidence.guesses[faces], return_counts=True)
+            split = not self.barred.isdisjoint(faces)
             for person, count in zip(were.tolist(), counts.tolist(), strict=True):
                 if person in evidence.unnamed and person not in used:
                     root = evidence.roots.get(person, person)
                     # Where a group was split by hand the part that remained comes first, or the
                     # larger part that left would swallow it.
-                    whole = not any((face, root) in evidence.rejected for face in faces)
+                    whole = not (split and any((face, root) in evidence.rejected for face in faces))
                     overlaps.append((whole, -count, person, index))
         kept: dict[int, int] = {}
         people: set[int] = set()
@@ -213,23 +308,9 @@ class _Pass:
                 people.add(person)
         return kept
 
-
-def _likely(evidence: Evidence) -> tuple[dict[int, dict[int, float]], dict[int, int]]:
-    """Return the probabilities of known people by face and root, and how many faces each has."""
-    named = np.flatnonzero(evidence.confirmed)
-    roots, owners = np.unique(evidence.confirmed[named], return_inverse=True)
-    known = Known.of(evidence.embeddings[named], evidence.quality[named], owners)
-    found = identify(evidence.embeddings, known)
-    likely: dict[int, dict[int, float]] = {}
-    ids = roots.tolist()
-    for face, owner, probability in zip(
-        found.faces.tolist(), found.owners.tolist(), found.probabilities.tolist(), strict=True
-    ):
-        likely.setdefault(face, {})[ids[owner]] = probability
-    return likely, dict(zip(ids, known.references.tolist(), strict=True))
-
-
-def _in_group(probability: float) -> float:
-    probability = min(max(probability, _LEAST_PROBABILITY), 1 - _LEAST_PROBABILITY)
-    odds = np.log(probability / (1 - probability))
-    return float(1 / (1 + np.exp(-(GROUP_INTERCEPT + GROUP_SLOPE * odds))))
+    def _churn(self) -> float:
+        """Return the share of faces with another guess than before, of those looked at before."""
+        were = self.evidence.guesses
+        seen = were != NOBODY if self.evidence.seen is None else self.evidence.seen
+        there = seen & ~self.settled
+        return float((self.people != were)[there].mean()) if there.any() else 0.0

@@ -49,6 +49,9 @@ def checked_name(name: str) -> str:
 def find_named(name: str) -> Person | None:
     """Return who is called so, apart from capitals, which databases fold in ASCII alone."""
     people = Person.objects.filter(root=None, hidden=False).exclude(name="").order_by("pk")
+    # Most names are typed, or chosen, as they are kept: those an index finds.
+    if exactly := people.filter(name=name).first():
+        return exactly
     wanted = folded(name)
     for pk, called in people.values_list("pk", "name"):
         if folded(called) == wanted:

@@ -19,7 +19,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from lookwho.core.errors import Conflict, Forbidden
 from lookwho.core.orientation import Box
-from lookwho.core.regions import overlap
+from lookwho.library import vectors
 from lookwho.library.models import (
     Analysis,
     Decision,
@@ -31,12 +31,10 @@ from lookwho.library.models import (
     Suppression,
     User,
 )
-from lookwho.services import decisions, work
+from lookwho.services import decisions, embedding, work
 from lookwho.services.faces import assign
+from lookwho.services.placed import fit
 
-# A region and a face are the same where their boxes overlap so much (intersection over union), or
-# where each has the other's middle: some programs frame the face, others the whole head.
-SAME_BOX = 0.3
 EXAMPLES = 5
 # Regions that are settled in one transaction.
 _AT_ONCE = 200
@@ -110,6 +108,7 @@ def taken_back(batch: UUID) -> int:
     drawn = Face.objects.filter(regions__in=regions, source=Face.Source.METADATA, person=None)
     gone = list(drawn.values_list("pk", flat=True))
     count = regions.update(state=_OFFERED, face=None, accepted_by=None, batch=None)
+    vectors.removed(gone)
     for chunk in decisions.chunks(gone):
         Face.objects.filter(pk__in=chunk).delete()
     return count
@@ -203,7 +202,7 @@ def _find_faces(regions: Sequence[Region]) -> None:
     removed = _removed(media)
     theirs: dict[int, list[Region]] = {}
     for region in regions:
-        if any(_fit(_box(region), box) for box in removed.get(region.media_id, ())):
+        if any(fit(_box(region), box) for box in removed.get(region.media_id, ())):
             region.state = _DECLINED
         else:
             theirs.setdefault(region.media_id, []).append(region)
@@ -229,32 +228,22 @@ def _find_faces(regions: Sequence[Region]) -> None:
     ]
     for region, face in zip(fresh, Face.objects.bulk_create(drawn), strict=True):
         region.face = face
+    embedding.ask([face.pk for face in drawn])
 
 
 def _pair(regions: Iterable[Region], faces: Sequence[Face]) -> None:
     """Give regions faces, each face to one region, the pairs that overlap most first."""
     pairs = [
-        (fit, region, face)
+        (how, region, face)
         for region in regions
         for face in faces
-        if (fit := _fit(_box(region), face.box))
+        if (how := fit(_box(region), face.box))
     ]
     paired: set[int] = set()
     for _, region, face in sorted(pairs, key=lambda pair: (-pair[0], pair[1].pk, pair[2].pk)):
         if region.face is None and face.pk not in paired:
             region.face = face
             paired.add(face.pk)
-
-
-def _fit(one: Box, other: Box) -> float:
-    """Return how well two boxes frame the same face: 0 where they do not, at most 1."""
-    shared = overlap(one, other)
-    return shared if shared >= SAME_BOX or (_centred(one, other) and _centred(other, one)) else 0.0
-
-
-def _centred(inner: Box, outer: Box) -> bool:
-    x, y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
-    return outer[0] <= x <= outer[2] and outer[1] <= y <= outer[3]
 
 
 def _removed(media: Iterable[int]) -> Mapping[int, list[Box]]:

@@ -7,25 +7,29 @@ to be none is passed over, so that what is asked on a page that has aged does wh
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from django.utils import timezone
 
-from lookwho.core.errors import Conflict, Invalid, NotFound
+from lookwho.core.errors import Conflict, Forbidden, Invalid, NotFound
 from lookwho.library.models import Decision, Face, Person, User
-from lookwho.services import decisions
+from lookwho.services import decisions, standing
 from lookwho.services.decisions import Act, Done, Shown, acting
 from lookwho.services.faces import (
+    Seen,
     assign,
     bar,
     be,
     confirm,
     faces_arrived,
+    fix_box,
     look_at,
     not_a_face,
     reject,
+    split,
     told_of,
 )
 from lookwho.services.grouping import ask_for_a_pass, regroup, regroup_due
@@ -38,6 +42,7 @@ from lookwho.services.identity import (
     root_of,
     tree_of,
 )
+from lookwho.services.seen import check_people, check_seen
 
 __all__ = [
     "Done",
@@ -45,7 +50,9 @@ __all__ = [
     "assign",
     "confirm",
     "faces_arrived",
+    "fix_box",
     "hide",
+    "may_undo",
     "merge",
     "name_person",
     "not_a_face",
@@ -55,6 +62,7 @@ __all__ = [
     "rename",
     "set_birth_date",
     "set_cover",
+    "split",
     "undo",
 ]
 
@@ -77,7 +85,9 @@ class Named(Done):
 # --- names ---
 
 
-def name_person(by: User, person: Person, name: str, *, before: str | None = None) -> Named:
+def name_person(
+    by: User, person: Person, name: str, *, before: str | None = None, seen: Seen | None = None
+) -> Named:
     """Give a group a name: its present faces are confirmed; or give a person another name.
 
     A group that gets the name of somebody known becomes that person. Faces that were said not to
@@ -88,6 +98,8 @@ def name_person(by: User, person: Person, name: str, *, before: str | None = Non
         person: the group or the person.
         name: theirs.
         before: the name that the user was shown; None for the one of `person`.
+        seen: the faces of the group that the user was shown, each with whom it was confirmed to
+            be, or None for nobody: only these are confirmed. None for all of the group.
 
     Raises:
         Forbidden: this user may not name people.
@@ -107,6 +119,9 @@ def name_person(by: User, person: Person, name: str, *, before: str | None = Non
         twin = find_named(name)
         who = twin or root
         faces = _present(root, who)
+        if seen is not None:
+            check_seen(decisions.look_at(seen), seen, who)
+            faces = [face for face in faces if face.pk in seen]
         if faces:
             act.say(Verb.CONFIRM, person=who, faces=faces)
             be(who, faces)
@@ -131,15 +146,30 @@ def rename(by: User, person: Person, name: str, *, before: str | None = None) ->
 # --- people ---
 
 
-def merge(by: User, person: Person, into: Person) -> Done:
+def merge(
+    by: User,
+    person: Person,
+    into: Person,
+    *,
+    batch: UUID | None = None,
+    seen: Mapping[int, str] | None = None,
+) -> Done:
     """Say that a person is another one. Of a group and somebody named, the name always stays.
+
+    Args:
+        by: who says so.
+        person: the one.
+        into: the other.
+        batch: of an act that this belongs to; None for an act of its own.
+        seen: for the id of each of them the name that the asker was shown, blank for a group.
 
     Raises:
         Forbidden: this user may not.
         NotFound: one of them is gone.
-        Conflict: they are one person already.
+        Conflict: they are one person already; or one has just been merged or named.
     """
-    with acting(by) as act:
+    with acting(by, batch) as act:
+        check_people(person, into, seen=seen)
         one, other = root_of(person), root_of(into)
         if one == other:
             raise Conflict("these are one person already")
@@ -183,6 +213,8 @@ def set_cover(by: User, person: Person, face: Face) -> Done:
         shown = look_at([face])
         if (shown[0].person_id or shown[0].guess_id) not in tree_of(root):
             raise Invalid(f"this face is not {called(root)}: choose one of theirs")
+        if shown[0].absent:
+            raise Invalid("nobody is shown by a photo in which no face of theirs shows")
         act.say(Verb.COVER, person=root, faces=shown)
         root.cover_id = shown[0].pk
         root.save(update_fields=["cover"])
@@ -208,26 +240,39 @@ def set_birth_date(by: User, person: Person, birth_date: date | None) -> None:
 def undo(by: User, batch: UUID) -> Done:
     """Take back all that one act said, whatever was said since.
 
+    Annotators take back what they said themselves, owners and curators what anybody did.
+
     Raises:
         Forbidden: this user may not.
         NotFound: there is no such act.
         Conflict: it was taken back already.
     """
     # Here, since names are given through this module, and so it cannot be imported above.
-    from lookwho.services import names
+    from lookwho.services import audit, names
 
     with acting(by) as act:
         found = Decision.objects.filter(batch=batch).exclude(verb=Verb.REVOKE)
-        said = list(found.select_related("revoked_by").order_by("pk"))
-        if not said:
+        rows = list(found.select_related("revoked_by").order_by("pk"))
+        if not rows:
             raise NotFound("there is nothing to take back")
-        standing = [each for each in said if not hasattr(each, "revoked_by")]
-        if not standing:
+        if not may_undo(by, [each.actor_id for each in rows]):
+            raise Forbidden("what others said is for owners and curators to take back")
+        said = [each for each in rows if not hasattr(each, "revoked_by")]
+        if not said:
             raise Conflict("this was taken back already")
-        decisions.revoke(act, standing)
+        standing.revoke(act, said)
         names.taken_back(batch)
+        audit.take_back(batch)
         ask_for_a_pass()
         return Done(act.batch, "Undone.")
+
+
+def may_undo(user: User, actors: Iterable[int | None]) -> bool:
+    """Return whether a user may take back what these users said, told by their ids.
+
+    Annotators take back what they said themselves, owners and curators what anybody did.
+    """
+    return user.sees_everything or all(actor == user.pk for actor in actors)
 
 
 # --- what they are made of ---
@@ -259,7 +304,7 @@ def _merge(act: Act, one: Person, into: Person) -> None:
     act.say(Verb.MERGE, person=one, other=into)
     one.merged_into_id = into.pk
     one.save(update_fields=["merged_into"])
-    decisions.settle_roots()
+    standing.settle_roots()
 
 
 def _rename(act: Act, root: Person, name: str) -> str:

@@ -66,7 +66,7 @@ def progress(job_id: int) -> Progress:
         total=below["total"] if below["jobs"] else job.total,
         over=not is_open and not below["open"],
         failed=Analysis.objects.filter(state=Analysis.State.FAILED, pack__active=True).count(),
-        faces=Face.objects.filter(dismissed=False).count(),
+        faces=Face.objects.filter(dismissed=False).exclude(source=Face.Source.ABSENT).count(),
         people=Person.objects.filter(merged_into=None, hidden=False).count(),
         error_code=job.error_code,
         error=job.error,

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from django.utils.module_loading import import_string
 
 from lookwho.core import inspect
-from lookwho.core.batch import Outcome, Worker
+from lookwho.core.batch import Outcome
 from lookwho.core.errors import FileMissing, LookwhoError, WorkerDied
 from lookwho.library.models import Job, Location, Pack
-from lookwho.services import analysis, portions
+from lookwho.services import analysis, embedding, portions
 from lookwho.workers.attempt import Attempt
 
 # Results are handed in when there are so many, or when so many seconds have passed: a transaction
@@ -47,7 +48,7 @@ def _analyse(attempt: Attempt) -> None:
     try:
         for item in media:
             attempt.check()
-            outcome = _outcome(engine, places.get(item, ()))
+            outcome = _outcome(engine.analyze, places.get(item, ()))
             if attempt.stop.is_set() and isinstance(outcome.error, WorkerDied):
                 break  # it did not die of the item: it was stopped
             results.append((item, outcome))
@@ -72,8 +73,8 @@ def _places(media: Sequence[int]) -> dict[int, list[Location]]:
     return places
 
 
-def _outcome(engine: Worker, places: Sequence[Location]) -> Outcome:
-    """Analyse the file at the first place where it still is.
+def _outcome(look: Callable[[str], Outcome], places: Sequence[Location]) -> Outcome:
+    """Look at the file at the first place where it still is.
 
     Raises:
         FileMissing: a whole folder is not there: a disk that was unplugged, say.
@@ -89,7 +90,7 @@ def _outcome(engine: Worker, places: Sequence[Location]) -> Outcome:
         except LookwhoError as error:
             missing = FileMissing(error.message)
             continue
-        outcome = engine.analyze(path)
+        outcome = look(path)
         if not isinstance(outcome.error, FileMissing):
             return outcome
         missing = outcome.error
@@ -114,6 +115,28 @@ def _is_same(location: Location) -> bool:
     return media is not None and inspect.inspect(path).payload == bytes(media.payload_hash)
 
 
+# --- embed ---
+
+
+def _embed(attempt: Attempt) -> None:
+    job = attempt.job
+    engine = attempt.engine.of(Pack.objects.get(pk=job.payload["pack"]))
+    faces = embedding.wanted(job)
+    places = _places([face.media for face in faces])
+    errors: list[LookwhoError] = []
+    for done, face in enumerate(faces, 1):
+        attempt.check()
+        box = np.array([face.pixels], np.float32)
+        outcome = _outcome(lambda path, at=box: engine.embed(path, at), places.get(face.media, ()))
+        if outcome.faces is not None:
+            embedding.record(job, face, outcome.faces, done=done)
+        elif not (attempt.stop.is_set() and isinstance(outcome.error, WorkerDied)):
+            errors.append(outcome.error or LookwhoError("no reason was given"))
+    attempt.check()
+    if reason := embedding.reason_of(errors):
+        raise reason
+
+
 # --- the others ---
 
 
@@ -130,7 +153,11 @@ def _import(attempt: Attempt) -> None:
 
 
 def _group(attempt: Attempt) -> None:
-    _named("lookwho.services.people.regroup")(beat=attempt.beat)
+    _named("lookwho.services.grouping.run_group")(attempt.job, beat=attempt.beat)
+
+
+def _learn(attempt: Attempt) -> None:
+    _named("lookwho.services.learning.run_learn")(attempt.job, beat=attempt.beat)
 
 
 def _names(attempt: Attempt) -> None:
@@ -152,11 +179,14 @@ _TIDYING = (
     "lookwho.library.vectors.tend",
     "lookwho.services.uploads.sweep_uploads",
     "lookwho.services.selfies.sweep_selfies",
+    "lookwho.services.learning.ask_if_due",
 )
 _HANDLERS: dict[str, Callable[[Attempt], None]] = {
     Job.Kind.ANALYSE: _analyse,
+    Job.Kind.EMBED: _embed,
     Job.Kind.IMPORT: _import,
     Job.Kind.GROUP: _group,
+    Job.Kind.LEARN: _learn,
     Job.Kind.NAMES: _names,
     Job.Kind.REFERENCE: _reference,
 }

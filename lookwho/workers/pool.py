@@ -28,9 +28,9 @@ from lookwho.workers.child import stopped_by_signals
 from lookwho.workers.loop import GRACE
 from lookwho.workers.patience import PASSING
 
-# A walk through a large folder takes long, so the clerk does it beside the rest.
-CLERK = ((Job.Kind.IMPORT,), (Job.Kind.GROUP, Job.Kind.NAMES))
-ANALYSER = ((Job.Kind.REFERENCE, Job.Kind.ANALYSE),)
+# A walk through a large folder takes long, and learning too: the clerk does each beside the rest.
+CLERK = ((Job.Kind.IMPORT,), (Job.Kind.GROUP, Job.Kind.NAMES), (Job.Kind.LEARN,))
+ANALYSER = ((Job.Kind.REFERENCE, Job.Kind.EMBED, Job.Kind.ANALYSE),)
 # So that pages are answered first.
 NICE = 10
 WATCH = 0.25

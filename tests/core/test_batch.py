@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -299,3 +300,16 @@ def test_names_of_files_need_not_be_text(photos, tmp_path):
 
     assert outcome.path == os.fspath(path)
     assert len(outcome.faces) > 0
+
+
+def test_a_worker_embeds_drawn_boxes_as_one_process_does(photos, analyzer):
+    path = next(path for path in photos if path.name == "obama.jpg")
+    boxes = analyzer(path).boxes + 5
+    worker = Worker(SETTINGS)
+    outcome = worker.embed(str(path), boxes)
+    refused = worker.embed(str(path), boxes * np.nan)
+    found = worker.analyze(str(path))
+    worker.stop()
+
+    assert told(outcome) == told(Outcome(str(path), analyzer.embed(path, boxes), None))
+    assert codes([refused, found]) == ["input", None]

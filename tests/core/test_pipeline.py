@@ -189,3 +189,59 @@ def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path, obama):
     (tmp_path / "models").write_text("in the way")
 
     assert len(Analyzer(cache=tmp_path)(obama)) == 1
+
+
+# --- boxes that somebody drew ---
+
+
+def test_a_drawn_box_gives_the_face_that_the_detector_would_have_found(analyzer, photos):
+    for path in photos[:6]:
+        found = analyzer(path)
+        drawn = analyzer.embed(path, found.boxes)
+
+        sharp = found.quality > 0.3
+        same = (drawn.embeddings * found.embeddings).sum(axis=1)
+        assert (same[sharp] > 0.97).all(), path.name
+        np.testing.assert_array_equal(drawn.boxes, found.boxes)
+        sides = found.boxes[:, 2] - found.boxes[:, 0]
+        apart = np.linalg.norm(drawn.landmarks - found.landmarks, axis=2).max(axis=1)
+        assert (apart[sharp] < 0.1 * sides[sharp]).all(), path.name
+        assert (drawn.quality <= drawn.scores).all()
+
+
+@pytest.mark.parametrize("aside", (-0.25, 0.25))
+@pytest.mark.parametrize("larger", (0.8, 1.5))
+def test_a_box_that_is_drawn_loosely_still_is_the_same_person(analyzer, obama, aside, larger):
+    found = analyzer(obama)
+    (x1, y1, x2, y2), size = found.boxes[0], found.boxes[0][2] - found.boxes[0][0]
+    middle = np.array([(x1 + x2) / 2, (y1 + y2) / 2]) + aside * size / 2
+    half = larger * size / 2
+    drawn = analyzer.embed(obama, np.array([[*(middle - half), *(middle + half)]]))
+
+    assert (drawn.embeddings @ found.embeddings.T).item() > 0.9
+
+
+def test_boxes_keep_their_order_and_no_box_gives_no_face(analyzer, photos):
+    path = max(photos[:7], key=lambda path: len(analyzer(path)))
+    found = analyzer(path)
+    upside_down = analyzer.embed(path, found.boxes[::-1])
+
+    np.testing.assert_array_equal(upside_down.boxes, found.boxes[::-1])
+    assert len(analyzer.embed(path, np.zeros((0, 4)))) == 0
+
+
+def test_where_no_face_is_the_quality_is_low_and_nothing_fails(analyzer):
+    drawn = analyzer.embed(CHESSBOARD, np.array([[0, 0, 90, 90], [-40, 200, 30, 300]]))
+
+    assert drawn.embeddings.shape == (2, PACKS["default"].dim)
+    assert np.isfinite(drawn.embeddings).all()
+    assert (drawn.quality < 0.4).all()
+
+
+@pytest.mark.parametrize(
+    "box",
+    ((np.nan, 0, 10, 10), (0, 0, np.inf, 10), (10, 10, 10, 20), (9000, 9000, 9100, 9100)),
+)
+def test_boxes_that_cannot_be_are_refused(analyzer, box):
+    with pytest.raises(InputError, match="a box"):
+        analyzer.embed(CHESSBOARD, np.array([box]))

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -97,3 +98,16 @@ def head(**changes):
 def test_what_is_no_record_is_refused(data):
     with pytest.raises(InputError, match="a stored result is damaged"):
         record.load(data)
+
+
+@given(
+    path=st.binary(min_size=1).filter(lambda path: b"\0" not in path),
+    boxes=st.none() | arrays(np.float32, (3, 4), elements=st.floats(-1e4, 1e4, width=32)),
+)
+def test_a_question_arrives_as_it_was_asked_whatever_the_path(path, boxes):
+    name, asked = record.asked(record.question(os.fsdecode(path), boxes))
+
+    assert os.fsencode(name) == path
+    assert (asked is None) == (boxes is None)
+    if boxes is not None:
+        np.testing.assert_array_equal(asked, boxes)

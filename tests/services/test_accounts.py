@@ -7,7 +7,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from lookwho.core.errors import Conflict, Forbidden, Invalid, LinkExpired
+from lookwho.core.errors import Conflict, Forbidden, Invalid, LinkExpired, NotFound
 from lookwho.library.models import ApiToken, Collection, EntryLink, Share, User
 from lookwho.services import accounts, intake, uploads
 
@@ -197,3 +197,163 @@ def test_members_may_look_for_themselves_in_what_is_added_after_they_were_invite
 
         assert added.policy == ("own" if invited else "closed")
     assert uploads.uploads_collection().policy == "own"
+
+
+# --- invitations with a name and a role ---
+
+
+@pytest.mark.parametrize("role", ("member", "annotator", "curator"))
+def test_who_is_invited_by_name_is_called_so_and_may_do_what_was_meant(role):
+    token = accounts.invite(accounts.the_owner(), name=" Ben ", role=role)
+
+    ben = accounts.join(token)
+
+    assert (ben.username, ben.role) == ("Ben", role)
+
+
+def test_another_name_can_be_chosen_and_a_name_that_is_taken_uses_nothing_up():
+    accounts.make_user("Ben")
+    token = accounts.invite(accounts.the_owner(), name="Ben", role="annotator")
+
+    with pytest.raises(Conflict, match="Ben"):
+        accounts.join(token)
+    ben = accounts.join(token, "Ben B.")
+
+    assert (ben.username, ben.role) == ("Ben B.", "annotator")
+
+
+@pytest.mark.parametrize("more", ({"name": "Ben"}, {"role": "annotator"}, {"role": "curator"}))
+def test_an_invitation_for_one_lets_one_in(more):
+    token = accounts.invite(accounts.the_owner(), **more)
+    accounts.join(token, "Ben")
+
+    with pytest.raises(LinkExpired):
+        accounts.join(token, "Eve")
+
+    assert not User.objects.filter(username="Eve").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_that_follow_an_invitation_for_one_at_once_one_is_let_in():
+    token = accounts.invite(accounts.the_owner(), role="curator")
+
+    def follow(number):
+        try:
+            return accounts.join(token, f"user {number}").role
+        except LinkExpired:
+            return ""
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as threads:
+        joined = sorted(threads.map(follow, range(4)))
+
+    assert joined == ["", "", "", "curator"]
+    assert User.objects.filter(role="curator").count() == 1
+
+
+def test_inviting_an_annotator_opens_no_collection_to_members():
+    closed = Collection.objects.create(title="a", root="/a")
+
+    accounts.invite(accounts.the_owner(), role="annotator")
+
+    closed.refresh_from_db()
+    assert (closed.policy, accounts.policy_for_new_collections()) == ("closed", "closed")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    (
+        {"role": "owner"},
+        {"role": "king"},
+        {"name": "a\x00b"},
+        {"lasts": timedelta(0)},
+        {"lasts": timedelta(days=91)},
+    ),
+)
+def test_an_invitation_that_cannot_be_is_not_made(wrong):
+    with pytest.raises(Invalid):
+        accounts.invite(accounts.the_owner(), **wrong)
+
+    assert not Share.objects.exists()
+
+
+def test_an_invitation_is_withdrawn_by_owners_alone():
+    owner = accounts.the_owner()
+    token = accounts.invite(owner)
+    share = Share.objects.get()
+    with pytest.raises(Forbidden):
+        accounts.revoke_invitation(accounts.make_user("Anna", "curator"), share.uuid)
+    accounts.invitation(token)
+
+    accounts.revoke_invitation(owner, share.uuid)
+
+    with pytest.raises(LinkExpired):
+        accounts.join(token, "Ben")
+    with pytest.raises(NotFound):
+        accounts.revoke_invitation(owner, owner.uuid)
+
+
+# --- roles ---
+
+
+def test_an_owner_changes_roles_and_shuts_users_out():
+    owner, anna = accounts.the_owner(), accounts.make_user("Anna")
+    link = accounts.entry_link(anna)
+
+    assert accounts.set_role(owner, anna, "curator").role == "curator"
+    accounts.set_active(owner, anna, False)
+
+    with pytest.raises(LinkExpired):
+        accounts.enter(link)
+    assert accounts.set_active(owner, anna, True).is_active
+
+
+def test_there_is_always_an_owner():
+    owner = accounts.the_owner()
+
+    for act in (
+        lambda: accounts.set_role(owner, owner, "curator"),
+        lambda: accounts.set_active(owner, owner, False),
+    ):
+        with pytest.raises(Conflict, match="last owner"):
+            act()
+    other = accounts.make_user("Anna", "owner")
+    accounts.set_active(owner, other, False)
+    with pytest.raises(Conflict, match="last owner"):
+        accounts.set_role(owner, owner, "member")
+    accounts.set_active(owner, other, True)
+    assert accounts.set_role(owner, owner, "member").role == "member"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_owners_who_shut_each_other_out_at_once_leave_one():
+    one, other = accounts.make_user("A", "owner"), accounts.make_user("B", "owner")
+
+    def shut(pair):
+        try:
+            accounts.set_active(*pair, False)
+        except (Conflict, Forbidden):
+            pass
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(shut, ((one, other), (other, one))))
+
+    assert User.objects.filter(role="owner", is_active=True).count() == 1
+
+
+@pytest.mark.parametrize("role", ("curator", "annotator", "member"))
+def test_only_owners_change_what_others_may_do(role):
+    accounts.the_owner()
+    anna, ben = accounts.make_user("Anna", role), accounts.make_user("Ben")
+
+    for act in (
+        lambda: accounts.set_role(anna, anna, "owner"),
+        lambda: accounts.set_active(anna, ben, False),
+    ):
+        with pytest.raises(Forbidden):
+            act()
+    with pytest.raises(Invalid, match="no role"):
+        accounts.set_role(accounts.the_owner(), ben, "king")

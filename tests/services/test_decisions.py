@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from lookwho.core.errors import LookwhoError, RequestError
 from lookwho.library.models import Decision, DecisionFace, Face, Person, Suppression
-from lookwho.services import people
+from lookwho.services import drawing, people
 from tests.people import a_group, a_user, some_faces, some_media
 
 FACES, GROUPS = 8, 4
 NAMES = ("Anna", "anna", "Bea")
+# The first and the last are nearly where all faces are at first.
+BOXES = ((0.26, 0.25, 0.5, 0.5), (0.6, 0.6, 0.9, 0.9), (0.24, 0.26, 0.5, 0.5))
 
 some = st.sets(st.integers(0, FACES - 1), min_size=1, max_size=4)
 person = st.integers(0, GROUPS)
@@ -26,6 +28,10 @@ acts = st.one_of(
     st.tuples(st.just("merge"), person, person),
     st.tuples(st.just("hide"), person, st.booleans()),
     st.tuples(st.just("set_cover"), person, st.integers(0, FACES - 1)),
+    st.tuples(st.just("split"), some, person),
+    st.tuples(st.just("fix_box"), st.integers(0, FACES - 1), st.sampled_from(BOXES)),
+    st.tuples(st.just("draw"), st.integers(0, FACES - 3), st.sampled_from(BOXES), name),
+    st.tuples(st.just("absent"), st.integers(0, FACES - 3), name),
     st.tuples(st.just("undo"), st.integers(0, 20)),
 )
 
@@ -34,9 +40,10 @@ def everything():
     """All that decisions change, apart from people without a name whom nothing is about."""
     fields = ("name", "hidden", "cover", "merged_into", "root")
     return {
-        "faces": list(
-            Face.objects.order_by("pk").values_list("pk", "person", "guess", "dismissed")
-        ),
+        "faces": [row[1:] for row in Face.objects.order_by("pk").values_list(
+            "source", "pk", "person", "guess", "dismissed", "x1", "y1", "x2", "y2"
+        ) if row[0] == "detector"],
+        "drawn": Face.objects.exclude(source="detector").filter(dismissed=False).count(),
         "people": [row for row in Person.objects.order_by("pk").values_list("pk", *fields)
                    if row[1:] != ("", False, None, None, None)],
         "suppressed": Suppression.objects.count(),
@@ -45,7 +52,9 @@ def everything():
 
 def newest_standing():
     """Who each face is, and what is none, told by reading all decisions one after the other."""
-    person, dismissed = {}, set()
+    person = {}
+    # What only a human put there is gone unless that stands.
+    dismissed = set(Face.objects.exclude(source="detector").values_list("pk", flat=True))
     for decision in Decision.objects.filter(revoked_by=None).order_by("pk"):
         for face in decision.faces.values_list("face", flat=True):
             if decision.verb == "confirm":
@@ -54,6 +63,10 @@ def newest_standing():
                 person[face] = None
             elif decision.verb == "not_a_face":
                 dismissed.add(face)
+            elif decision.verb in ("draw", "absent"):
+                dismissed.discard(face)
+    absent = Face.objects.filter(source="absent").values_list("pk", flat=True)
+    dismissed |= {face for face in absent if person.get(face) is None}
     return person, dismissed
 
 
@@ -90,11 +103,17 @@ def act(by, said, everyone, faces, batches):
     if verb == "undo":
         people.undo(by, batches[one % len(batches)]) if batches else None
         return
+    if verb in ("draw", "absent"):
+        batches.append(getattr(drawing, verb)(by, faces[one].media, *more).batch)
+        return
+    if verb == "fix_box":
+        batches.append(people.fix_box(by, faces[one], *more).batch)
+        return
     if isinstance(one, set):
         one = [faces[place] for place in sorted(one)]
     else:
         one = Person.objects.get(pk=everyone[one].pk)
-    if verb in ("confirm", "reject", "merge"):
+    if verb in ("confirm", "reject", "merge", "split"):
         more = [everyone[more[0]]]
     elif verb == "set_cover":
         more = [faces[more[0]]]

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from lookwho.core.errors import Cancelled
 from lookwho.library.models import Decision, Face, Job, Person
+from lookwho.library.queries import passes
 from lookwho.services import grouping, guesses, people
 from lookwho.services.grouping import regroup, regroup_due
 from tests.people import a_user, faces_of_vectors, fresh, guessed, lookalikes, some_faces, who
@@ -125,6 +126,53 @@ def test_a_rejected_face_is_not_guessed_again_not_even_after_a_new_analysis(owne
     people.faces_arrived([media[0].pk])
     a_pass()
     assert guessed([new]) == [None]
+
+
+@pytest.mark.parametrize("said", (people.not_a_face, people.reject, people.undo))
+def test_whom_another_face_of_the_photo_was_the_next_pass_may_find(owner, said):
+    faces = faces_of_vectors(lookalikes(1, 4))
+    (beside,) = faces_of_vectors(lookalikes(1, 5)[4:], media=[faces[3].media])
+    people.assign(owner, faces[:3], "Anna")
+    last = people.assign(owner, faces[3:], "Anna")
+    anna = Person.objects.get(name="Anna")
+    a_pass()
+    assert guessed([beside]) == [None]
+
+    about = {people.not_a_face: (faces[3:],), people.reject: (faces[3:], anna)}
+    said(owner, *about.get(said, (last.batch,)))
+    if said is people.undo:
+        people.reject(owner, faces[3:], anna)
+    a_pass()
+
+    assert guessed([beside]) == [anna.pk]
+
+
+def test_groups_of_the_same_photos_are_two_again_when_their_merge_is_undone(owner):
+    vectors = lookalikes(2, 3)
+    first = faces_of_vectors(vectors[:3])
+    second = faces_of_vectors(vectors[3:], media=[face.media for face in first])
+    a_pass()
+    one, other = (Person.objects.get(pk=guessed(some)[0]) for some in (first, second))
+    done = people.merge(owner, one, other)
+    a_pass()
+    assert guessed(first + second).count(None) == 3  # nobody is in a photo twice
+
+    people.undo(owner, done.batch)
+    a_pass()
+
+    assert sets(first + second) == {frozenset({0, 1, 2}), frozenset({3, 4, 5})}
+
+
+def test_passes_come_to_rest_where_two_of_one_photo_may_be_somebody(owner):
+    faces = faces_of_vectors(lookalikes(1, 6, spread=0.25))
+    beside = faces_of_vectors(lookalikes(1, 8, spread=0.25)[6:], media=[faces[4].media] * 2)
+    people.assign(owner, faces[:2], "Anna")
+    a_pass()
+    before = guessed(faces + beside)
+
+    for _ in range(3):
+        a_pass()
+        assert guessed(faces + beside) == before
 
 
 def test_undoing_a_name_leaves_the_group_to_the_next_pass(owner):
@@ -301,3 +349,57 @@ def test_the_next_pass_is_due_soon_and_later_where_passes_take_long():
     assert regroup_due(now=now) == now + timedelta(seconds=2)
     passed(now - timedelta(seconds=40), timedelta(seconds=40))
     assert regroup_due(now=now) == now + timedelta(seconds=200)
+
+
+def run_group(**payload):
+    began = timezone.now()
+    job = Job.objects.create(kind="group", state="leased", payload=payload, started_at=began)
+    grouping.run_group(job, beat=lambda done: None)
+    Job.objects.filter(pk=job.pk).update(state="done", finished_at=timezone.now())
+    return Job.objects.get(pk=job.pk)
+
+
+def test_a_job_keeps_what_its_pass_did_and_only_the_last_whom_others_may_be():
+    faces_of_vectors(lookalikes(3, 4))
+
+    first, second = run_group(), run_group()
+
+    (newest, oldest) = passes.recent()
+    assert (oldest.faces, oldest.fresh, oldest.moved, oldest.whole) == (12, 12, 12, True)
+    assert (newest.fresh, newest.moved, newest.churn, newest.whole) == (0, 0, 0, False)
+    assert first.payload["faces"] == second.payload["faces"] == 12
+    assert passes.likely() == passes.Likely({}, {})
+
+
+def test_all_is_grouped_anew_where_that_is_asked_for_or_much_has_come_or_a_day_has_passed():
+    faces_of_vectors(lookalikes(3, 4))
+    whole = [run_group().payload["whole"] for _ in range(2)]
+    whole.append(run_group(whole=True).payload["whole"])
+    faces_of_vectors(lookalikes(1, 5, seed=9))
+    whole += [run_group().payload["whole"] for _ in range(2)]
+    Job.objects.update(finished_at=timezone.now() - timedelta(days=2))
+    whole.append(run_group().payload["whole"])
+
+    assert whole == [True, False, True, True, False, True]
+
+
+def test_a_whole_pass_that_is_asked_for_while_another_waits_is_not_forgotten():
+    grouping.ask_for_a_pass()
+    grouping.ask_for_a_pass(whole=True)
+
+    assert Job.objects.get().payload == {"whole": True}
+
+
+def test_a_name_rejected_while_a_pass_computes_is_not_guessed_by_it(owner, monkeypatch):
+    faces = faces_of_vectors(lookalikes(1, 4))
+    people.assign(owner, faces[:2], "Anna")
+
+    def meanwhile(evidence):
+        found = guesses.guess(evidence)
+        people.reject(owner, faces[3:], Person.objects.get(name="Anna"))
+        return found
+
+    monkeypatch.setattr(grouping, "guess", meanwhile)
+    a_pass()
+
+    assert guessed(faces[2:]) == [Person.objects.get(name="Anna").pk, None]

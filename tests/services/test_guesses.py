@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookwho.core.vectors import unit
-from lookwho.services.guesses import LEAST_QUALITY, NOBODY, Evidence, guess
+from lookwho.services.company import LEAST_QUALITY
+from lookwho.services.guesses import NOBODY, Evidence, guess
 from tests.people import DIM, lookalikes
 
 ANNA, BEA = 101, 102
@@ -35,14 +36,10 @@ def marked(count, marks):
     return array
 
 
-def a_lonely_face(distance=0.055, spread=0.07, faces=5):
-    """Faces of one person, and one that no group takes but that resembles their mean."""
-    axes = np.eye(DIM, dtype=np.float64)
-    members = np.sqrt(1 - spread) * axes[0] + np.sqrt(spread) * axes[1 : faces + 1]
-    mean = members.mean(axis=0)
-    mean /= np.linalg.norm(mean)
-    lonely = (1 - distance) * mean + np.sqrt(1 - (1 - distance) ** 2) * axes[faces + 1]
-    return unit(np.vstack([members, lonely]).astype(np.float32))
+def a_lonely_face(distance=0.08):
+    """A face, and one that no group takes but that resembles it a little."""
+    axes = np.eye(DIM, dtype=np.float32)
+    return unit(np.stack([axes[0], (1 - distance) * axes[0] + np.sqrt(2 * distance) * axes[1]]))
 
 
 def test_faces_that_resemble_each_other_are_new_people_the_largest_first():
@@ -54,7 +51,8 @@ def test_faces_that_resemble_each_other_are_new_people_the_largest_first():
 
     assert guesses.people.tolist() == [-2, -2, -1, -1, -1, NOBODY]
     assert guesses.fresh == 2
-    assert np.isnan(guesses.probabilities).all()
+    assert (guesses.probabilities[:5] > 0.9).all()
+    assert guesses.probabilities[5] == 0
 
 
 def test_a_group_with_confirmed_faces_of_one_person_is_that_person():
@@ -65,57 +63,113 @@ def test_a_group_with_confirmed_faces_of_one_person_is_that_person():
     assert np.isnan(guesses.probabilities[[0, 3]]).all()
 
 
-def test_in_a_group_of_two_confirmed_people_each_face_is_the_nearer_one():
+def test_between_two_people_who_resemble_each_other_each_face_is_the_nearer_one():
     axes = np.eye(DIM)
-    # One group by average linkage, with two centres; a face in the middle is nobody's.
+    # Near enough to be one group, were they not confirmed to be two people.
     anna = np.sqrt(0.97) * axes[0] + np.sqrt(0.03) * axes[1]
     bea = np.sqrt(0.97) * axes[0] - np.sqrt(0.03) * axes[1]
     near = [centre + 0.03 * axes[place] for place, centre in enumerate([anna] * 4 + [bea] * 4, 2)]
-    vectors = unit(np.vstack([*near, axes[0]]).astype(np.float32))
-    confirmed = marked(9, {0: ANNA, 1: ANNA, 4: BEA, 5: BEA})
+    vectors = unit(np.vstack(near).astype(np.float32))
+    confirmed = marked(8, {0: ANNA, 1: ANNA, 4: BEA, 5: BEA})
 
     guesses = guess(evidence(vectors, confirmed=confirmed))
 
-    assert guesses.people.tolist() == [0, 0, ANNA, ANNA, 0, 0, BEA, BEA, NOBODY]
+    assert guesses.people.tolist() == [0, 0, ANNA, ANNA, 0, 0, BEA, BEA]
 
 
-def test_a_face_that_no_group_took_is_the_known_person_whom_it_resembles():
-    vectors = a_lonely_face()
-    confirmed = marked(6, dict.fromkeys(range(5), ANNA))
+def test_a_face_that_no_group_took_is_the_known_person_whom_it_resembles_enough():
+    vectors, confirmed = a_lonely_face(), marked(2, {0: ANNA})
 
-    guesses = guess(evidence(vectors, confirmed=confirmed))
+    sure, unsure = (
+        guess(evidence(vectors, confirmed=confirmed, threshold=threshold))
+        for threshold in (0.05, 0.5)
+    )
 
-    assert guesses.people.tolist() == [0] * 5 + [ANNA]
-    assert 0.5 <= guesses.probabilities[5] < 1
+    assert sure.people.tolist() == [NOBODY, ANNA]
+    assert sure.probabilities[1] > 0.05
+    assert unsure.people.tolist() == [NOBODY, NOBODY]
+    assert unsure.doubts == {1: (ANNA, pytest.approx(unsure.probabilities[1]))}
+    assert 0.05 < unsure.probabilities[1] < 0.5
 
 
 def test_without_confirmed_faces_such_a_face_is_nobody():
-    guesses = guess(evidence(a_lonely_face()))
+    guesses = guess(evidence(a_lonely_face(), threshold=0.05))
 
-    assert guesses.people.tolist() == [-1] * 5 + [NOBODY]
+    assert guesses.people.tolist() == [NOBODY, NOBODY]
+    assert guesses.probabilities.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
     "more",
     (
-        {"rejected": frozenset({(5, ANNA)})},
-        {"quality": np.float32([0.8] * 5 + [LEAST_QUALITY - 0.01])},
-        {"media": np.array([0, 1, 2, 3, 4, 4])},  # she is in that photo already
-        {"taken": frozenset({(5, ANNA)})},
+        {"rejected": frozenset({(1, ANNA)})},
+        {"quality": np.float32([0.8, LEAST_QUALITY - 0.01])},
+        {"media": np.array([4, 4])},  # she is in that photo already
+        {"taken": frozenset({(1, ANNA)})},
+        {"audited": np.array([True, False])},  # nothing follows from her face
     ),
 )
 def test_a_lonely_face_is_not_somebody_it_cannot_be(more):
-    confirmed = marked(6, dict.fromkeys(range(5), ANNA))
+    known = {"confirmed": marked(2, {0: ANNA}), "threshold": 0.05}
 
-    guesses = guess(evidence(a_lonely_face(), confirmed=confirmed, **more))
+    guesses = guess(evidence(a_lonely_face(), **known, **more))
 
-    assert guesses.people[5] == NOBODY
+    assert guesses.people[1] == NOBODY
 
 
-def test_one_confirmed_face_draws_no_lonely_one():
-    guesses = guess(evidence(a_lonely_face(faces=1, distance=0.08), confirmed=marked(2, {0: ANNA})))
+def test_a_group_that_resembles_somebody_as_a_whole_is_them_or_a_question():
+    # Two groups of which neither takes the other, a third of the way from one to the other.
+    near = lookalikes(1, 6, seed=1, spread=0.1)
+    axis = lookalikes(1, 1, seed=2)[0]
+    far = unit(lookalikes(1, 6, seed=1, spread=0.1)[::-1] + np.float32(0.42) * axis)
+    told = {"confirmed": marked(12, dict.fromkeys(range(6), ANNA))}
 
-    assert guesses.people.tolist() == [NOBODY, NOBODY]
+    sure = guess(evidence(np.vstack([near, far]), threshold=1e-6, **told))
+    unsure = guess(evidence(np.vstack([near, far]), **told))
+
+    assert sure.people[6:].tolist() == [ANNA] * 6
+    assert unsure.people[6:].tolist() == [-1] * 6
+    (whom, chance) = unsure.likely[-1]
+    assert whom == ANNA
+    assert 1e-6 < chance < 0.5
+
+
+def test_faces_of_the_audit_found_no_group_and_are_guessed_like_others():
+    vectors = np.vstack([lookalikes(1, 3, seed=1), lookalikes(1, 2, seed=2)])
+    audited = np.array([False, False, True, True, True])
+
+    guesses = guess(evidence(vectors, audited=audited))
+
+    assert guesses.people.tolist() == [-1, -1, -1, NOBODY, NOBODY]
+
+
+def test_a_confirmed_face_of_the_audit_says_nothing_but_is_in_its_photo():
+    vectors = lookalikes(1, 4)
+    told = {"confirmed": marked(4, {0: ANNA, 3: ANNA}), "media": np.array([0, 1, 2, 2])}
+
+    guesses = guess(evidence(vectors, audited=np.array([False, False, False, True]), **told))
+    alone = guess(evidence(vectors, audited=np.array([True, False, False, True]), **told))
+
+    assert guesses.people.tolist() == [NOBODY, ANNA, NOBODY, NOBODY]
+    assert ANNA not in alone.people
+
+
+def test_somebody_of_two_looks_draws_the_faces_of_both():
+    vectors = np.vstack([lookalikes(1, 4, seed=1), lookalikes(1, 4, seed=2)])
+
+    guesses = guess(evidence(vectors, confirmed=marked(8, {0: ANNA, 1: ANNA, 4: ANNA, 5: ANNA})))
+
+    assert guesses.people.tolist() == [NOBODY, NOBODY, ANNA, ANNA] * 2
+
+
+def test_a_face_between_two_known_people_is_not_surely_either():
+    axes = np.eye(DIM)
+    sides = [np.sqrt(0.97) * axes[0] + sign * np.sqrt(0.03) * axes[1] for sign in (1, -1)]
+    vectors = unit(np.stack([*sides, axes[0]]).astype(np.float32))
+
+    guesses = guess(evidence(vectors, confirmed=marked(3, {0: ANNA, 1: BEA})))
+
+    assert guesses.probabilities[2] < 0.6
 
 
 def test_poor_faces_join_a_group_but_make_none():
@@ -148,13 +202,12 @@ def test_of_two_faces_of_one_photo_one_is_guessed_to_be_the_person():
 
 
 def test_of_two_faces_of_one_photo_the_likelier_one_is_the_person():
-    # The last member of the group is in the photo of the lonely face, which comes first.
-    vectors = a_lonely_face(faces=6)[::-1]
-    confirmed = marked(7, dict.fromkeys(range(2, 7), ANNA))
+    vectors = np.vstack([a_lonely_face(0.05), a_lonely_face(0.03)[1:]])
+    told = {"confirmed": marked(3, {0: ANNA}), "media": np.array([0, 1, 1])}
 
-    guesses = guess(evidence(vectors, confirmed=confirmed, media=np.array([1, 1, 2, 3, 4, 5, 6])))
+    guesses = guess(evidence(vectors, **told))
 
-    assert guesses.people.tolist() == [NOBODY, ANNA, *[NOBODY] * 5]
+    assert guesses.people.tolist() == [NOBODY, NOBODY, ANNA]
 
 
 def test_a_group_keeps_the_person_that_most_of_its_faces_were():
@@ -169,9 +222,20 @@ def test_a_group_keeps_the_person_that_most_of_its_faces_were():
 def test_of_two_groups_that_were_one_the_larger_keeps_the_person():
     vectors = np.vstack([lookalikes(1, 2, seed=1), lookalikes(1, 3, seed=2)])
 
-    found = guess(evidence(vectors, guesses=np.full(5, 7), unnamed=frozenset({7})))
+    found = guess(evidence(vectors, guesses=np.full(5, 7), unnamed=frozenset({7}), whole=True))
 
     assert found.people.tolist() == [-1, -1, 7, 7, 7]
+
+
+def test_a_group_stays_as_it_is_until_all_is_grouped_anew():
+    vectors = np.vstack([lookalikes(1, 2, seed=1), lookalikes(1, 3, seed=2)])
+    told = {"guesses": np.full(5, 7), "unnamed": frozenset({7})}
+
+    kept, anew = (guess(evidence(vectors, whole=whole, **told)) for whole in (False, True))
+
+    assert kept.people.tolist() == [7] * 5
+    assert anew.people.tolist() == [-1, -1, 7, 7, 7]
+    assert (kept.churn, anew.churn) == (0, 0.4)
 
 
 def test_a_group_does_not_take_over_somebody_who_has_a_name():
@@ -192,6 +256,23 @@ def test_a_merged_group_keeps_its_own_person_so_that_the_merge_can_be_undone():
     )
 
     assert found.people.tolist() == [7, NOBODY, 7]
+
+
+def test_of_a_group_that_was_merged_those_stay_who_can_be_the_other_one():
+    # The other one is in the photos of all but one of them.
+    told = {"guesses": np.full(3, 7), "unnamed": frozenset({7, 8}), "roots": {7: 8}}
+
+    found = guess(evidence(lookalikes(1, 3), taken=frozenset({(0, 8), (1, 8)}), **told))
+
+    assert (found.people.tolist(), found.fresh) == ([NOBODY, NOBODY, 7], 0)
+
+
+def test_a_group_of_whom_all_but_one_are_taken_is_none():
+    told = {"guesses": np.full(3, 7), "unnamed": frozenset({7})}
+
+    found = guess(evidence(lookalikes(1, 3), taken=frozenset({(0, 7), (1, 7)}), **told))
+
+    assert (found.people.tolist(), found.fresh) == ([NOBODY] * 3, 0)
 
 
 def settled(vectors, **told):
@@ -267,6 +348,6 @@ def test_whatever_is_known_no_guess_contradicts_it(seed):
             assert (face, root) not in told["rejected"]
             assert (int(media[face]), root) not in pairs
             pairs.add((int(media[face]), root))
-        probability = found.probabilities[face]
-        assert np.isnan(probability) == (who < 101)
-        assert np.isnan(probability) or 0 < probability <= 1
+    assert np.array_equal(np.isnan(found.probabilities), confirmed > 0)
+    assert (found.probabilities[confirmed == 0] >= 0).all()
+    assert (found.probabilities[confirmed == 0] <= 1).all()

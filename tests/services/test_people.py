@@ -329,6 +329,23 @@ def test_nor_does_a_merge_bring_one_back_that_was_no_face_for_a_while(owner):
     assert guessed(faces) == [None]
 
 
+@pytest.mark.parametrize("how", ("rejected", "undone"))
+def test_nor_when_it_was_somebody_else_during_the_merge(owner, how):
+    group, faces = a_group(2)
+    bea, _ = a_person("Bea")
+    people.reject(owner, faces[:1], bea)
+    said = people.assign(owner, faces[:1], "Cid")
+    people.merge(owner, group, bea)
+
+    if how == "rejected":
+        people.reject(owner, faces[:1], Person.objects.get(name="Cid"))
+    else:
+        people.undo(owner, said.batch)
+
+    assert who(faces) == [None, None]
+    assert guessed(faces) == [None, group.pk]
+
+
 def test_a_merge_takes_no_confirmed_face_away(owner):
     anna, _ = a_person("Anna")
     group, (face,) = a_group(1)
@@ -461,3 +478,40 @@ def test_members_and_those_who_left_take_nothing_back(owner):
 
     assert now(anna).hidden
     assert fresh([anna])[0].hidden
+
+
+def test_a_merge_is_undone_weeks_later_whatever_was_said_meanwhile(owner):
+    ben, his = a_person("Ben", 2)
+    anna, hers = a_person("Anna", 2)
+    merged = people.merge(owner, ben, anna)
+    Decision.objects.update(created_at=timezone.now() - timedelta(weeks=6))
+    (late,) = some_faces(1)
+    people.confirm(owner, [late], ben)  # who is Anna by now
+    people.rename(owner, now(anna), "Annika")
+    cid, _ = a_person("Cid", 0)
+    people.merge(owner, anna, cid)
+    moved = people.assign(owner, his[:1], "Dee")
+
+    people.undo(owner, merged.batch)
+
+    dee = Person.objects.get(name="Dee")
+    assert (now(ben).root, now(ben).name) == (None, "Ben")
+    assert (now(anna).root, now(anna).name) == (cid, "Annika")
+    assert who([*his, *hers, late]) == [dee.pk, ben.pk, anna.pk, anna.pk, anna.pk]
+    Decision.objects.filter(batch=moved.batch).update(created_at=timezone.now() - timedelta(9))
+    people.undo(owner, moved.batch)
+    assert who(his[1:]) == [ben.pk]
+
+
+def test_annotators_take_back_what_they_said_and_not_what_others_did(owner):
+    one, other = a_user("annotator"), a_user("annotator")
+    some = some_faces(1)
+    done = people.assign(one, some, "Anna")
+
+    with pytest.raises(Forbidden):
+        people.undo(other, done.batch)
+    assert who(some) != [None]
+    people.undo(one, done.batch)
+    again = people.assign(other, some, "Bea")
+    people.undo(a_user("curator"), again.batch)
+    assert who(some) == [None]

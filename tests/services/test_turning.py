@@ -15,8 +15,10 @@ from lookwho.library.models import (
     Region,
     Suppression,
 )
+from lookwho.services import drawing, faces, people
 from tests.exiftool import needs_exiftool
 from tests.imports import draw, imported, named_face, region, tag
+from tests.people import a_user
 
 pytestmark = pytest.mark.django_db
 
@@ -172,3 +174,26 @@ def test_copies_that_are_all_turned_turn_once(tmp_path):
 
     assert Media.objects.get().orientation == 6
     assert box_of(Face.objects.get()) == upright_box(STORED, 6)
+
+
+@pytest.mark.parametrize("after", (2, 3, 6, 8))
+def test_faces_that_were_drawn_moved_or_do_not_show_turn_as_they_should(tmp_path, after):
+    draw(tmp_path / "a.jpg", 5)
+    imported(tmp_path)
+    media = Media.objects.get()
+    owner = a_user()
+    media.width, media.height = 480, 320  # so that a face has enough pixels
+    media.save()
+    drawing.draw(owner, media, STORED, "Anna")
+    drawing.absent(owner, media, "Bea")
+    moved = faces.fix_box(owner, Face.objects.get(source="human"), (0.5, 0.25, 0.75, 0.5))
+    draw(tmp_path / "a.jpg", 5, orientation=after)
+    imported(tmp_path)
+
+    drawn, absent = Face.objects.get(source="human"), Face.objects.get(source="absent")
+    assert box_of(drawn) == upright_box((0.5, 0.25, 0.75, 0.5), after)
+    assert absent.box == (0, 0, 0, 0)
+    assert {row.face for row in DecisionFace.objects.filter(x2=0)} == {absent}
+    people.undo(owner, moved.batch)
+    drawn.refresh_from_db()
+    assert box_of(drawn) == upright_box(STORED, after)

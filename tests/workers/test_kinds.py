@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from lookwho.core.errors import Cancelled, FileMissing, StaleTicket
-from lookwho.library.models import Analysis, Face, Job, Location
+from lookwho.library.models import Analysis, Face, Fit, Job, Location
 from lookwho.library.paths import escaped
-from lookwho.services import portions, work
+from lookwho.services import drawing, embedding, faces, portions, work
 from lookwho.workers.attempt import Attempt
 from lookwho.workers.kinds import carry_out, tidy
 from tests.children import see_children
+from tests.people import a_user
 from tests.processes import workers as engines
-from tests.work import claimed, make_analyse_job, make_collection, make_media
+from tests.work import claimed, make_analyse_job, make_collection, make_job, make_media
 
 pytestmark = pytest.mark.django_db
 
@@ -223,3 +224,84 @@ def test_what_died_while_it_was_uploaded_is_tidied_away(settings, tmp_path):
     tidy()
 
     assert not orphan.exists()
+
+
+# --- faces that were drawn ---
+
+
+def drawn(media, analyzer, path):
+    """The first face of a photo, drawn by somebody as the analyzer would frame it."""
+    found = analyzer(path)
+    box = found.boxes[0] / np.array([found.width, found.height] * 2)
+    drawing.draw(a_user(), media, box.tolist(), "Anna")
+    return found
+
+
+def test_a_face_that_was_drawn_gets_its_vector(photos, engine, analyzer):
+    path = next(path for path in photos if path.name == "obama.jpg")
+    media = make_media(path)
+    carry_out(attempt_at(leased(media), engine))
+    Face.objects.all().delete()
+    found = drawn(media, analyzer, path)
+    carry_out(attempt_at(claimed("embed"), engine))
+
+    face = Face.objects.get()
+    vector = np.frombuffer(bytes(face.embeddings.get().vector), "<f4")
+    assert vector @ found.embeddings[0] > 0.97
+    assert (face.source, face.person.name) == ("human", "Anna")
+    assert face.quality > 0.5
+    size = np.array([found.width, found.height])
+    np.testing.assert_allclose(face.landmarks, found.landmarks[0] / size, atol=0.02)
+
+
+def test_a_drawn_face_whose_file_is_gone_stays_and_the_job_says_why(
+    photos, engine, analyzer, tmp_path
+):
+    path = shutil.copy(next(path for path in photos if path.name == "obama.jpg"), tmp_path)
+    media = make_media(tmp_path / "obama.jpg")
+    carry_out(attempt_at(leased(media), engine))
+    Face.objects.all().delete()
+    drawn(media, analyzer, path)
+    os.unlink(path)
+
+    with pytest.raises(FileMissing, match="obama"):
+        carry_out(attempt_at(claimed("embed"), engine))
+    assert [face.embeddings.count() for face in Face.objects.all()] == [0]
+
+
+def test_a_face_whose_box_was_changed_meanwhile_is_left_to_the_next_job(photos, engine, analyzer):
+    path = next(path for path in photos if path.name == "obama.jpg")
+    media = make_media(path)
+    carry_out(attempt_at(leased(media), engine))
+    Face.objects.all().delete()
+    drawn(media, analyzer, path)
+    job = claimed("embed")
+    (wanted,) = embedding.wanted(job)
+    box = analyzer.embed(path, np.array([wanted.pixels]))
+    faces.fix_box(a_user(), Face.objects.get(), (0.1, 0.1, 0.3, 0.3))
+    embedding.record(job, wanted, box, done=1)
+
+    face = Face.objects.get()
+    assert (face.embeddings.count(), face.landmarks) == (0, [])
+    assert claimed("embed").payload["faces"] == [face.pk]
+
+
+def test_a_drawn_face_is_not_embedded_by_a_worker_who_lost_the_job(photos, engine, analyzer):
+    path = next(path for path in photos if path.name == "obama.jpg")
+    media = make_media(path)
+    carry_out(attempt_at(leased(media), engine))
+    Face.objects.all().delete()
+    drawn(media, analyzer, path)
+    job = claimed("embed")
+    work.give_back(job.pk, job.ticket)
+
+    with pytest.raises(StaleTicket):
+        carry_out(attempt_at(job, engine))
+    assert Face.objects.get().embeddings.count() == 0
+
+
+def test_learning_is_carried_out_and_leaves_figures(engine):
+    make_job("learn")
+    carry_out(attempt_at(claimed("learn"), engine))
+
+    assert Fit.objects.get().figures["verdict"] == "too_few"

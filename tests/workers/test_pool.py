@@ -91,7 +91,9 @@ def test_a_pool_has_analysers_and_a_clerk_that_say_what_they_do(pool):
     until(lambda: Worker.objects.count() == 3, running.watch_once)
 
     kinds = sorted(Worker.objects.values_list("kinds", flat=True))
-    assert kinds == [["import", "group", "names"]] + 2 * [["reference", "analyse"]]
+    assert kinds == [["import", "group", "names", "learn"]] + 2 * [
+        ["reference", "embed", "analyse"]
+    ]
     assert sorted(Worker.objects.values_list("pid", flat=True)) == sorted(running.pids)
 
 
@@ -100,7 +102,9 @@ def test_a_pool_can_do_without_a_clerk(pool):
     running = pool(1, clerk=False)
     until(lambda: Worker.objects.exists(), running.watch_once)
 
-    assert list(Worker.objects.values_list("kinds", flat=True)) == [["reference", "analyse"]]
+    assert list(Worker.objects.values_list("kinds", flat=True)) == [
+        ["reference", "embed", "analyse"]
+    ]
 
 
 @pytest.mark.parametrize("which", (analysers, engines))
