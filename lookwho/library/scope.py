@@ -114,6 +114,14 @@ class Scope:
         # Asked face by face, so that a few faces cost no walk through all media.
         return faces.filter(Exists(self.media().filter(pk=OuterRef("media_id"))))
 
+    def all_faces(self) -> QuerySet[Face]:
+        """Return the same faces as `faces`; the faster way to count or to order all of them."""
+        faces = Face.objects.filter(dismissed=False)
+        if self.unlimited:
+            # Few are gone: faster than to ask of each whether it is there.
+            return faces.exclude(media__in=Media.objects.filter(present__in=[False]).values("pk"))
+        return faces.filter(media__in=self.media().values("pk"))
+
 
 def scope_of(user: User, purpose: Purpose) -> Scope:
     """Return what a user may see for a purpose; somebody who is not signed in sees nothing.
@@ -140,10 +148,15 @@ def scope_of(user: User, purpose: Purpose) -> Scope:
     )
 
 
+def family_of(person: int) -> QuerySet[Person]:
+    """Return a root person and all who were merged into them."""
+    return Person.objects.filter(Q(pk=person) | Q(root=person))
+
+
 def faces_of(person: int) -> QuerySet[Face]:
     """Return the faces of a root person, confirmed or guessed, merged people's included."""
     # By their ids, so that the database need not look at everybody's faces.
-    family = Person.objects.filter(Q(pk=person) | Q(root=person)).values("pk")
+    family = family_of(person)
     theirs = Q(person__in=family) | Q(person=None, guess__in=family)
     return Face.objects.filter(theirs, dismissed=False)
 

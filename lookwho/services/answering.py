@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from math import isfinite
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from lookwho.core.errors import Conflict, Invalid
 from lookwho.library.models import Answer, Audit, Face, Person, User
-from lookwho.library.queries import showing
 from lookwho.services import audit, claims, decisions, faces
 from lookwho.services.asking import AUDIT, Slip
 from lookwho.services.decisions import Act, Done, Shown, acting
@@ -256,13 +257,13 @@ class _Given:
         """Raise Conflict where somebody has just said that it is not this person."""
         if self.slip.kind == Kind.GROUP:
             return  # of many those are left out
-        if showing.refused([face.pk for face in kept], tree_of(person)):
+        if decisions.rejected(_rows(kept), tree_of(person)):
             raise Conflict(f"somebody has just said that this is not {called(person)}")
 
     def _possible(self, kept: Sequence[Shown], person: Person) -> list[Shown]:
         """Return the faces that can be a person who was known: of one photo only one can."""
         tree = tree_of(person)
-        refused = showing.refused([face.pk for face in kept], tree)
+        refused = decisions.rejected(_rows(kept), tree)
         beside = Face.objects.filter(person__in=tree, dismissed=False)
         taken = set(
             beside.filter(media__in={face.media_id for face in kept}).values_list(
@@ -299,3 +300,7 @@ class _Given:
     def _asked_about(self) -> int | None:
         who = self.slip.group or self.slip.person
         return Person.objects.filter(pk=who).values_list("pk", flat=True).first()
+
+
+def _rows(faces: Sequence[Shown]) -> QuerySet[Face]:
+    return Face.objects.filter(pk__in=[face.pk for face in faces])

@@ -19,7 +19,7 @@ from lookwho.library.queries import review, showing
 from lookwho.library.queries.review import Likely
 from lookwho.library.queries.showing import ShownFace
 from lookwho.library.scope import Scope
-from lookwho.services import search
+from lookwho.services import decisions, search
 from lookwho.services.agenda import LEAST_QUALITY
 from lookwho.services.claims import Key
 from lookwho.services.identity import tree_of
@@ -249,7 +249,9 @@ def _person(likely: Likely | None, faces: Sequence[int], *, sure: bool = False) 
         return None
     person = Person.objects.filter(pk=likely.person).first()
     # Somebody may have said since that they are not.
-    return None if person is None or showing.refused(faces, tree_of(person)) else person
+    if person is None or decisions.rejected(Face.objects.filter(pk__in=faces), tree_of(person)):
+        return None
+    return person
 
 
 def _offers(scope: Scope, face: Face, person: Person | None) -> list[Suggestion]:

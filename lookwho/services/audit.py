@@ -17,12 +17,12 @@ from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from lookwho.core.errors import Conflict, Forbidden, Invalid
-from lookwho.core.regions import overlap
 from lookwho.library.models import Answer, Audit, Claim, Embedding, Face, User
 from lookwho.library.models.accounts import Role
 from lookwho.library.queries import fits
 from lookwho.services import analysis, decisions, faces
-from lookwho.services.decisions import SAME_BOX, SAME_SECONDS, Done, Shown, one_at_a_time
+from lookwho.services.decisions import Done, Shown, one_at_a_time
+from lookwho.services.standing import same_face
 
 Verdict = Answer.Verdict
 State = Audit.State
@@ -81,12 +81,7 @@ def draw(*, generator: Random | None = None) -> Audit | None:
             with transaction.atomic():
                 return Audit.objects.create(
                     face_id=face.pk,
-                    payload_hash=face.payload_hash,
-                    x1=face.x1,
-                    y1=face.y1,
-                    x2=face.x2,
-                    y2=face.y2,
-                    time=face.time,
+                    **face.place(),
                     event=min(keys),  # an album comes before a day
                 )
         except IntegrityError:
@@ -173,7 +168,7 @@ def attach(media: Iterable[int]) -> None:
         free.setdefault(face.payload_hash, []).append(face)
     for each in lost:
         theirs = free.get(bytes(each.payload_hash), [])
-        if face := _same(each, theirs):
+        if face := same_face(each, theirs):
             theirs.remove(face)  # of two audits of one face the other stays lost
             each.face_id = face.pk
             each.save(update_fields=["face"])
@@ -235,15 +230,3 @@ def _drawn(generator: Random) -> Shown | None:
     place = generator.randrange(count)
     some = decisions.shown(can_be.order_by("pk")[place : place + 1])
     return some[0] if some else None
-
-
-def _same(lost: Audit, candidates: Iterable[Shown]) -> Shown | None:
-    best, most = None, 0.0
-    for face in candidates:
-        if (lost.time is None) != (face.time is None):
-            continue
-        apart = abs((lost.time or 0.0) - (face.time or 0.0))
-        shared = overlap((lost.x1, lost.y1, lost.x2, lost.y2), (face.x1, face.y1, face.x2, face.y2))
-        if apart <= SAME_SECONDS and shared >= SAME_BOX and shared > most:
-            best, most = face, shared
-    return best

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookwho.core.group import LEAST_QUALITY
 from lookwho.core.identify import Identifier, Settings
 from lookwho.core.looks import Looks, sums_of
 from lookwho.core.types import DoubleArray, FloatArray, IntArray
@@ -36,8 +37,6 @@ UNNAMED: Weights = (-152.015, 0.0, 161.795, 2.332)
 MOST_COMPANY = 20
 # Whom identifying does not name among those who may be a face has these odds, by the logarithm.
 LEAST_ODDS = -9.0
-# A face that nobody took is not drawn by itself when it is worse: such faces resemble everybody.
-LEAST_QUALITY = 0.4
 
 
 class Asked(NamedTuple):
@@ -171,6 +170,7 @@ class Companies:
 
     def lone(self) -> Asked:
         """Return the faces that no group took, with all who they may be."""
+        # Worse ones resemble everybody, and are drawn by nobody.
         some = self._lone[self._faces] & (self.quality[self._faces] >= LEAST_QUALITY)
         at, owners = self._companies(self._people[some])
         return self._asked(self._faces[some][at], owners, self._odds[some][at])

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
@@ -69,6 +69,11 @@ class Shown(NamedTuple):
     def box(self) -> Box:
         """Where it is; empty for somebody who does not show."""
         return self.x1, self.y1, self.x2, self.y2
+
+    def place(self) -> dict[str, Any]:
+        """Return the fields by which a `Placed` row tells where it is."""
+        told = ("payload_hash", "x1", "y1", "x2", "y2", "time")
+        return {field: getattr(self, field) for field in told}
 
     @property
     def absent(self) -> bool:

@@ -194,19 +194,7 @@ def not_a_face(
         Face.objects.filter(pk__in=listed([face.pk for face in shown])).update(dismissed=True)
         standing.look_anew(Face.objects.filter(pk__in=listed([face.pk for face in shown])))
         Suppression.objects.bulk_create(
-            [
-                Suppression(
-                    payload_hash=face.payload_hash,
-                    x1=face.x1,
-                    y1=face.y1,
-                    x2=face.x2,
-                    y2=face.y2,
-                    time=face.time,
-                    decision=decision,
-                )
-                for face in shown
-                if not face.absent
-            ],
+            [Suppression(**face.place(), decision=decision) for face in shown if not face.absent],
             batch_size=decisions.CHUNK,
         )
         ask_for_a_pass()

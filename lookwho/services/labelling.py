@@ -21,6 +21,7 @@ from lookwho.library.models import Album, Collection, Face, Label, Project, Task
 from lookwho.library.models.accounts import Role
 from lookwho.library.scope import Purpose, scope_of
 from lookwho.services.albums import checked_title
+from lookwho.services.decisions import shown
 from lookwho.services.tasks import (
     for_curators,
     in_project,
@@ -307,20 +308,14 @@ def _add(project: Project, work: Sequence[int], gold: dict[int, int], seed: int)
     random.Random(f"order {seed}").shuffle(order)
     if not work:
         raise Invalid("all these faces are confirmed and would be gold: choose more, or do without")
-    fields = ("pk", "media__payload_hash", "x1", "y1", "x2", "y2", "time")
     for start in range(0, len(order), CHUNK):
         part = order[start : start + CHUNK]
-        rows = {row[0]: row for row in Face.objects.filter(pk__in=part).values_list(*fields)}
+        rows = {row.pk: row for row in shown(Face.objects.filter(pk__in=part))}
         Task.objects.bulk_create(
             Task(
                 project=project,
                 face_id=face,
-                payload_hash=bytes(rows[face][1]),
-                x1=rows[face][2],
-                y1=rows[face][3],
-                x2=rows[face][4],
-                y2=rows[face][5],
-                time=rows[face][6],
+                **rows[face].place(),
                 gold=face in gold,
                 gold_person_id=gold.get(face),
             )

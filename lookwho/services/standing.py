@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 from lookwho.core.orientation import Box
 from lookwho.core.regions import overlap
 from lookwho.library.models import Decision, DecisionFace, Face, Person, Suppression
+from lookwho.library.models.placed import Placed
 from lookwho.library.vectors.listing import listed
 from lookwho.services import embedding
 from lookwho.services.decisions import (
@@ -279,7 +280,7 @@ def attach(media: Iterable[int]) -> None:
         for face in shown(Face.objects.filter(media__in=ids).order_by("pk")):
             faces.setdefault(face.payload_hash, []).append(face)
         for orphan in orphans.order_by("pk"):
-            if face := _same(orphan, faces[bytes(orphan.payload_hash)]):
+            if face := same_face(orphan, faces[bytes(orphan.payload_hash)]):
                 orphan.face_id = face.pk
                 found.append(orphan)
         DecisionFace.objects.bulk_update(found, ["face"], batch_size=CHUNK)
@@ -290,7 +291,8 @@ def attach(media: Iterable[int]) -> None:
         settle_people([who for who in covers.values_list("person_id", flat=True) if who])
 
 
-def _same(orphan: DecisionFace, faces: Iterable[Shown]) -> Shown | None:
+def same_face(orphan: Placed, faces: Iterable[Shown]) -> Shown | None:
+    """Return which of these faces stands where one stood that is gone, if any does."""
     best, most = None, 0.0
     for face in faces:
         if (orphan.time is None) != (face.time is None):

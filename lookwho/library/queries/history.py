@@ -20,7 +20,7 @@ from django.utils import timezone
 from lookwho.core.errors import NotFound
 from lookwho.library.models import Decision, DecisionFace, Face, Media, Person, User
 from lookwho.library.queries import wording
-from lookwho.library.scope import Scope
+from lookwho.library.scope import Scope, family_of
 
 Verb = Decision.Verb
 
@@ -205,7 +205,7 @@ def _asked(
 ) -> Iterable[QuerySet[Decision]]:
     """Yield what an act must hold one decision of."""
     if person:
-        tree = Person.objects.filter(Q(pk=person.pk) | Q(root=person.pk)).values("pk")
+        tree = family_of(person.pk)
         yield _saying().filter(Q(person__in=tree) | Q(other__in=tree))
     if media:
         about = DecisionFace.objects.filter(payload_hash=media.payload_hash)

@@ -285,13 +285,7 @@ def _photos(scope: Scope, roots: Mapping[int, int | None]) -> dict[int, int]:
         scope: where.
         roots: for the id of each person the id of their root, if that is another one.
     """
-    faces = Face.objects.filter(dismissed=False)
-    if scope.unlimited:
-        # Few are gone: faster than to ask of each whether it is there.
-        faces = faces.exclude(media__in=Media.objects.filter(present__in=[False]).values("pk"))
-    else:
-        faces = faces.filter(media__in=scope.media().values("pk"))
-    rows = faces.annotate(who=Coalesce("person_id", "guess_id")).order_by()
+    rows = scope.all_faces().annotate(who=Coalesce("person_id", "guess_id")).order_by()
     found = dict(rows.values_list("who").annotate(photos=Count("media", distinct=True)))
     # A photo may show somebody twice, as whom they were taken for and as themselves. So those are
     # counted once more who were merged: by their roots, which takes longer, but they are few.

@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db.models import Count, Exists, F, FloatField, OuterRef, Q, QuerySet, Sum, Window
 from django.db.models.functions import Coalesce, RowNumber
 
-from lookwho.library.models import Answer, Audit, Decision, Face, Media, Person, User
+from lookwho.library.models import Answer, Audit, Decision, Face, Person, User
 from lookwho.library.queries import passes
 from lookwho.library.queries.people import SURE
 from lookwho.library.scope import Scope
@@ -129,7 +129,7 @@ class Open:
             (left_out if face is None else untold).add(person)
         faces: Counter[int] = Counter()
         guesses: dict[int, list[int]] = {}
-        theirs = all_faces(self._scope).filter(person=None, guess__isnull=False)
+        theirs = self._scope.all_faces().filter(person=None, guess__isnull=False)
         for guess, count in _counted(theirs):
             root = self._root(guess)
             faces[root] += count
@@ -272,7 +272,7 @@ def open_faces(scope: Scope) -> QuerySet[Face]:
     """
     if not scope.names:
         return Face.objects.none()
-    found = all_faces(scope).filter(person=None).exclude(source=Face.Source.ABSENT)
+    found = scope.all_faces().filter(person=None).exclude(source=Face.Source.ABSENT)
     return found.exclude(pk__in=_audited())
 
 
@@ -321,7 +321,7 @@ def counts(scope: Scope, by: User) -> Counts:
         return Counts(0, 0, 0, 0, 0)
     named = Person.objects.exclude(name="", root=None).exclude(Q(name="") & Q(root__name=""))
     theirs = named.values("pk")
-    sums = all_faces(scope).aggregate(
+    sums = scope.all_faces().aggregate(
         faces=Count("pk"),
         confirmed=Count("pk", filter=Q(person__in=theirs)),
         guessed=Count("pk", filter=Q(person=None, guess__in=theirs)),
@@ -337,15 +337,6 @@ def taken_back(batches: Iterable[UUID]) -> set[UUID]:
     """Return those of the acts that somebody took back."""
     revoked = Decision.objects.filter(batch__in=list(batches), revoked_by__isnull=False)
     return set(revoked.values_list("batch", flat=True))
-
-
-def all_faces(scope: Scope) -> QuerySet[Face]:
-    """Return the faces of a scope that can be seen, those confirmed too."""
-    faces = Face.objects.filter(dismissed=False)
-    if scope.unlimited:
-        # Few are gone: faster than to ask of each whether it is there.
-        return faces.exclude(media__in=Media.objects.filter(present__in=[False]).values("pk"))
-    return faces.filter(media__in=scope.media().values("pk"))
 
 
 def _given_up(by: User) -> QuerySet[Answer]:

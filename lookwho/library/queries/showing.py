@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -11,9 +11,8 @@ import numpy as np
 from django.db.models import Q, QuerySet
 
 from lookwho.core.types import FloatArray
-from lookwho.library.models import Decision, DecisionFace, Embedding, Face, Person
-from lookwho.library.queries.review import all_faces
-from lookwho.library.scope import Scope
+from lookwho.library.models import Embedding, Face, Person
+from lookwho.library.scope import Scope, family_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,7 @@ class ShownFace:
 
 def guessed(person: Person) -> Q:
     """Say of faces that they are guessed to be a root person, or somebody merged into them."""
-    family = Person.objects.filter(Q(pk=person.pk) | Q(root=person)).values("pk")
-    return Q(guess__in=family)
+    return Q(guess__in=family_of(person.pk))
 
 
 def shown(faces: QuerySet[Face]) -> list[ShownFace]:
@@ -71,8 +69,9 @@ def vectors_of(faces: Collection[int]) -> tuple[list[int], FloatArray]:
 
 def confirmed_beside(scope: Scope, person: Person, *, most: int = 3) -> list[ShownFace]:
     """Return good confirmed faces of a person, of different years as far as there are, by year."""
-    family = Person.objects.filter(Q(pk=person.pk) | Q(root=person)).values("pk")
-    theirs = all_faces(scope).filter(person__in=family).exclude(source=Face.Source.ABSENT)
+    theirs = (
+        scope.all_faces().filter(person__in=family_of(person.pk)).exclude(source=Face.Source.ABSENT)
+    )
     found = shown(theirs.order_by("-quality", "pk")[:200])
     chosen: list[ShownFace] = []
     for again in (False, True):
@@ -81,14 +80,3 @@ def confirmed_beside(scope: Scope, person: Person, *, most: int = 3) -> list[Sho
             if len(chosen) < most and face not in chosen and (again or face.day.year not in years):
                 chosen.append(face)
     return sorted(chosen, key=lambda face: (face.day, face.id))
-
-
-def refused(faces: Sequence[int], people: Collection[int]) -> set[int]:
-    """Return those of the faces that somebody said are none of these people."""
-    said = DecisionFace.objects.filter(
-        face__in=faces,
-        decision__verb=Decision.Verb.REJECT,
-        decision__revoked_by=None,
-        decision__person__in=people,
-    )
-    return {face for face in said.values_list("face", flat=True) if face is not None}
