@@ -13,8 +13,27 @@ from lookwho.library.models.faces import (
     VectorChange,
 )
 from lookwho.library.models.labelling import Label, Project, Release, Task
-from lookwho.library.models.media import Album, AlbumItem, Collection, Location, Media
-from lookwho.library.models.members import Consent, Reference, SearchLog, Share
+from lookwho.library.models.media import (
+    Album,
+    AlbumItem,
+    Collection,
+    Like,
+    Location,
+    Media,
+    Upload,
+    Watch,
+)
+from lookwho.library.models.members import (
+    Consent,
+    ConsentText,
+    Erasure,
+    Guest,
+    Reference,
+    Request,
+    SearchLog,
+    Share,
+    SiteAccount,
+)
 from lookwho.library.models.people import Decision, DecisionFace, Person
 from lookwho.library.models.review import Answer, Audit, Claim
 from lookwho.library.models.settings import Setting
@@ -30,14 +49,18 @@ __all__ = [
     "Claim",
     "Collection",
     "Consent",
+    "ConsentText",
     "Decision",
     "DecisionFace",
     "Embedding",
     "EntryLink",
+    "Erasure",
     "Face",
     "Fit",
+    "Guest",
     "Job",
     "Label",
+    "Like",
     "Location",
     "Media",
     "Membership",
@@ -47,14 +70,18 @@ __all__ = [
     "Reference",
     "Region",
     "Release",
+    "Request",
     "SearchLog",
     "Setting",
     "Share",
+    "SiteAccount",
     "Suppression",
     "Task",
     "Team",
     "Track",
+    "Upload",
     "User",
     "VectorChange",
+    "Watch",
     "Worker",
 ]

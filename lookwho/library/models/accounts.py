@@ -26,6 +26,15 @@ class User(AbstractUser):
     id: int
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     role = models.CharField(max_length=12, choices=Role.choices, default=Role.MEMBER)
+    # What another system knows them by: the list of members, or who signs them in.
+    external_id = models.CharField(max_length=200, blank=True, db_index=True)
+    birth_date = models.DateField(null=True, blank=True)
+    # When they last looked at their photos, and the time before: what came since then is new.
+    visited_at = models.DateTimeField(null=True, blank=True)
+    visited_before = models.DateTimeField(null=True, blank=True)
+    # Whether they want a mail when new photos of them appear, and until when that was told.
+    wants_mail = models.BooleanField(default=False)
+    mailed_until = models.DateTimeField(null=True, blank=True)
 
     @property
     def sees_everything(self) -> bool:
@@ -53,10 +62,22 @@ class Team(models.Model):
 
 
 class Membership(models.Model):
-    """A stretch of time in which a user was a member."""
+    """A stretch of time in which a user was a member; both days count.
+
+    A member without any was never given periods and is taken to be one all the time.
+    """
+
+    class Source(models.TextChoices):
+        """Who says so."""
+
+        HAND = "hand"  # an owner, on the page
+        LIST = "list"  # a list of members: a file or the API
+        CLAIM = "claim"  # who signs them in
+        SITE = "site"  # the site that a collection comes from
 
     id: int
     user_id: int
+    source = models.CharField(max_length=5, choices=Source.choices, default=Source.HAND)
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     since: models.DateField[date] = models.DateField()
     until = models.DateField(null=True, blank=True)
@@ -91,5 +112,9 @@ class ApiToken(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
     title = models.CharField(max_length=100)
     token_hash = models.BinaryField(max_length=32, unique=True)
+    # Such as "photos:read"; none: whatever its user may do.
+    scopes: models.JSONField[list[str]] = models.JSONField(default=list)
     created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from django.db import models
 
-from lookwho.library.models.accounts import User
+from lookwho.library.models.accounts import Team, User
 from lookwho.library.paths import unescaped
 
 
@@ -71,8 +72,10 @@ class Media(models.Model):
     taken_at: models.DateTimeField[datetime] = models.DateTimeField()
     day: models.DateField[date] = models.DateField()  # of taken_at, for the timeline
     duration = models.FloatField(null=True, blank=True)  # of a video, in seconds
-    # Whether it lies anywhere: kept by `services.intake`, so that a list needs no second table.
+    # Whether it lies anywhere and is not hidden: kept by `services.register`, so that a list needs
+    # no second table, and what is hidden is hidden everywhere.
     present = models.BooleanField(default=True)
+    hidden = models.BooleanField(default=False)
     created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -130,7 +133,19 @@ class Album(models.Model):
     date = models.DateField(null=True, blank=True)
     event = models.CharField(max_length=200, blank=True)
     hidden = models.BooleanField(default=False)
+    # While what was uploaded first is still taken in: members see it once that is done.
     processing = models.BooleanField(default=False)
+    # Where these are given, only their users see it, beside owners and curators.
+    teams: models.ManyToManyField[Team, models.Model] = models.ManyToManyField(
+        Team, related_name="albums", blank=True
+    )
+    # Of faces in its media only those of people who consented get a lasting vector.
+    consenting_only = models.BooleanField(default=False)
+    # Of an album of another site: which one it is there.
+    source = models.ForeignKey(
+        Collection, models.SET_NULL, null=True, blank=True, related_name="albums"
+    )
+    external_id = models.CharField(max_length=200, blank=True)
     cover = models.ForeignKey(Media, models.SET_NULL, null=True, blank=True, related_name="+")
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
@@ -138,8 +153,85 @@ class Album(models.Model):
         Media, through="AlbumItem", related_name="albums"
     )
 
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["source", "external_id"],
+                condition=models.Q(source__isnull=False),
+                name="album_of_site_once",
+            ),
+        )
+        indexes = (models.Index(fields=["hidden", "-date", "-id"], name="album_dates"),)
+
     def __str__(self) -> str:
         return self.title
+
+
+class Watch(models.Model):
+    """A folder that is looked through again and again, for photos that join an album."""
+
+    id: int
+    collection = models.ForeignKey(Collection, models.CASCADE, related_name="watches")
+    album = models.ForeignKey(Album, models.CASCADE, null=True, blank=True, related_name="watches")
+    every = models.PositiveIntegerField(default=60)  # seconds
+    looked_at = models.DateTimeField(null=True, blank=True)
+    created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["collection", "album"], name="watch_once"),)
+
+
+class Like(models.Model):
+    """That a user likes a photo."""
+
+    id: int
+    user_id: int
+    media_id: int
+    user = models.ForeignKey(User, models.CASCADE, related_name="likes")
+    media = models.ForeignKey(Media, models.CASCADE, related_name="likes")
+    created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["user", "media"], name="like_once"),)
+        indexes = (models.Index(fields=["media"], name="like_media"),)
+
+
+class Upload(models.Model):
+    """A file that comes in pieces: photos, or an archive of them. It lies in settings.UPLOADS."""
+
+    class State(models.TextChoices):
+        """How far it is."""
+
+        RECEIVING = "receiving"
+        UNPACKING = "unpacking"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    id: int
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    user_id: int | None
+    album_id: int | None
+    user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="uploads")
+    album = models.ForeignKey(Album, models.CASCADE, null=True, blank=True, related_name="uploads")
+    name = models.CharField(max_length=255)
+    size = models.BigIntegerField()
+    received = models.BigIntegerField(default=0)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.RECEIVING)
+    # Of an archive: photos kept, photos that the album had already, and what was refused and why.
+    kept = models.PositiveIntegerField(default=0)
+    known = models.PositiveIntegerField(default=0)
+    refused: models.JSONField[Any] = models.JSONField(default=list)  # [{name, code, message}]
+    job = models.ForeignKey(
+        "Job", models.SET_NULL, null=True, blank=True, related_name="+"
+    )  # that unpacks or imports it
+    error_code = models.CharField(max_length=40, blank=True)
+    error = models.TextField(blank=True)
+    created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)
+    touched_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["state", "touched_at"], name="upload_open"),)
 
 
 class AlbumItem(models.Model):

@@ -26,6 +26,10 @@ class Job(models.Model):
         GROUP = "group"  # {}
         EMBED = "embed"  # {"pack": id, "faces": [ids]}: faces whose boxes a human drew
         LEARN = "learn"  # {}
+        UNPACK = "unpack"  # {"upload": id}: an archive that was uploaded
+        SITE = "site"  # {"collection": id}: another site's albums, photos, likes and members
+        MAIL = "mail"  # {"user": id or "guest": id}: new photos of them, if there are any
+        ERASE = "erase"  # {"erasure": id}
         NAMES = "names"  # {"user": id}: take over the names that the files carry
 
     class State(models.TextChoices):
