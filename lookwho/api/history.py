@@ -11,6 +11,7 @@ from ninja import Field, Router, Schema
 
 from lookwho.api import schemas
 from lookwho.api.app import user_of
+from lookwho.api.paging import Cursor, cursor_of, number_in
 from lookwho.api.people import naming_scope
 from lookwho.core.errors import NotFound
 from lookwho.library.queries import history as queries
@@ -20,13 +21,12 @@ from lookwho.services.people import may_undo
 
 router = Router(tags=["history"])
 
-Limit = Annotated[int, Field(ge=1, le=queries.MOST)]
+Limit = Annotated[int, Field(ge=1, le=queries.MOST - 1)]
 
 
 class Act(Schema):
     """What somebody said in one go; taken back by POST /undo with its batch."""
 
-    id: int = Field(description="acts older than this one: before=…")
     batch: UUID
     by: str = Field(description="blank where that account is gone")
     at: datetime
@@ -39,7 +39,14 @@ class Act(Schema):
     may_undo: bool = Field(description="whether you may take it back")
 
 
-@router.get("/history", response=list[Act])
+class Acts(Schema):
+    """A piece of what was decided, the newest first."""
+
+    acts: list[Act]
+    next: schemas.Next
+
+
+@router.get("/history", response=Acts)
 def history(
     request: HttpRequest,
     person: UUID | None = None,
@@ -47,9 +54,9 @@ def history(
     user: str = "",
     day: date | None = None,
     verb: Kind | None = None,
-    before: int | None = None,
     limit: Limit = 50,
-) -> list[Act]:
+    cursor: Cursor = "",
+) -> Acts:
     """List what was decided, the newest first; narrowed by person, photo, user, day and kind."""
     scope = naming_scope(request)
     media = None
@@ -64,16 +71,19 @@ def history(
         user=queries.decider(scope, user) if user else None,
         day=day,
         verb=verb,
-        before=before,
-        take=limit,
+        before=number_in(cursor),
+        take=limit + 1,
     )
     asker = user_of(request)
-    return [_act(each, not each.undone and may_undo(asker, [each.by_id])) for each in told]
+    some = told[:limit]
+    return Acts(
+        acts=[_act(each, not each.undone and may_undo(asker, [each.by_id])) for each in some],
+        next=cursor_of([some[-1].id]) if len(told) > limit else None,
+    )
 
 
 def _act(told: Told, undoable: bool) -> Act:
     return Act(
-        id=told.id,
         batch=told.batch,
         by=told.by,
         at=told.at,

@@ -16,7 +16,8 @@ from lookwho.api import labelling_schemas as told
 from lookwho.api.app import user_of
 from lookwho.api.gate import gate, names_faces
 from lookwho.api.members import labelling_of
-from lookwho.api.schemas import Done, Limit, Offset
+from lookwho.api.paging import Cursor, Limit, taken
+from lookwho.api.schemas import Done
 from lookwho.core.errors import Invalid, NotFound
 from lookwho.library.models import Album, Collection, Label, Project, Release, Task, Team, User
 from lookwho.library.queries import labelling as queries
@@ -80,14 +81,17 @@ def undo(request: HttpRequest, uuid: UUID) -> told.Question:
     return _question(question_of(labels.undo_last(user, queries.project(user, uuid))))
 
 
-@router.get("/labelling/projects/{uuid}/mine", response=list[told.Given])
+@router.get("/labelling/projects/{uuid}/mine", response=told.GivenOut)
 def mine(
-    request: HttpRequest, uuid: UUID, limit: Limit = 100, offset: Offset = 0
-) -> list[told.Given]:
+    request: HttpRequest, uuid: UUID, limit: Limit = 100, cursor: Cursor = ""
+) -> told.GivenOut:
     """List one's own labels in a project, the newest first."""
     user = user_of(request)
     rows = queries.own_labels(user, queries.project(user, uuid))
-    return [_given(row) for row in rows[offset : offset + limit]]
+    some, following = taken(
+        lambda skip, take: list(rows[skip : skip + take]), limit=limit, cursor=cursor
+    )
+    return told.GivenOut(labels=[_given(row) for row in some], next=following)
 
 
 # --- for owners and curators ---
@@ -158,19 +162,23 @@ def change(request: HttpRequest, uuid: UUID, asked: told.ProjectChange) -> Statu
     return Status(204, None)
 
 
-@router.get("/labelling/projects/{uuid}/faces", response=list[told.TaskOut], auth=for_curators)
+@router.get("/labelling/projects/{uuid}/faces", response=told.TasksOut, auth=for_curators)
 def faces(
     request: HttpRequest,
     uuid: UUID,
     state: str = "",
     gold: bool | None = None,
     limit: Limit = 100,
-    offset: Offset = 0,
-) -> list[told.TaskOut]:
+    cursor: Cursor = "",
+) -> told.TasksOut:
     """List the faces of a project with all that was said of them; state: disputed, for one."""
     row = queries.project(user_of(request), uuid)
-    found = queries.tasks(row, state=state, gold=gold, skip=offset, take=limit)
-    return [_task(each.task, each.labels) for each in found]
+    found, following = taken(
+        lambda skip, take: queries.tasks(row, state=state, gold=gold, skip=skip, take=take),
+        limit=limit,
+        cursor=cursor,
+    )
+    return told.TasksOut(faces=[_task(each.task, each.labels) for each in found], next=following)
 
 
 @router.post("/labelling/projects/{uuid}/assign", response=told.Count, auth=for_curators)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
-from lookwho.api.schemas import Box
+from lookwho.api.schemas import Box, Next
 
 Shares = tuple[float, float, float]
 
@@ -54,6 +54,13 @@ class Given(Schema):
     given_at: datetime | None
 
 
+class GivenOut(Schema):
+    """A piece of one's own labels, the newest first."""
+
+    labels: list[Given]
+    next: Next
+
+
 class LabelOut(Given):
     """A label, with whose it is."""
 
@@ -72,6 +79,13 @@ class TaskOut(Schema):
     gold: bool
     gold_name: str | None
     labels: list[LabelOut]
+
+
+class TasksOut(Schema):
+    """A piece of the faces of a project."""
+
+    faces: list[TaskOut]
+    next: Next
 
 
 class ProjectIn(Schema):

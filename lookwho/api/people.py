@@ -11,6 +11,7 @@ from ninja import Router
 
 from lookwho.api import schemas
 from lookwho.api.app import user_of
+from lookwho.api.paging import Cursor, Limit, piece, taken
 from lookwho.core.errors import Invalid, NotFound
 from lookwho.library.models import Face, Person
 from lookwho.library.queries import people as queries
@@ -28,15 +29,19 @@ def people(
     request: HttpRequest,
     part: Part = Part.NAMED,
     q: schemas.Words = "",
-    limit: schemas.Limit = 100,
-    offset: schemas.Offset = 0,
+    limit: Limit = 100,
+    cursor: Cursor = "",
 ) -> schemas.PeopleOut:
     """List one part of the people, those in most photos first."""
     portraits = queries.census(naming_scope(request)).part(part)
     if q.strip():
         portraits = queries.matching(portraits, q)
-    shown = queries.with_covers(portraits[offset : offset + limit])
-    return schemas.PeopleOut(total=len(portraits), people=[_listed(each) for each in shown])
+    some, following = piece(portraits, limit=limit, cursor=cursor)
+    return schemas.PeopleOut(
+        total=len(portraits),
+        people=[_listed(each) for each in queries.with_covers(some)],
+        next=following,
+    )
 
 
 @router.get("/people/{uuid}", response=schemas.PersonDetail)
@@ -56,22 +61,28 @@ def person(request: HttpRequest, uuid: UUID) -> schemas.PersonDetail:
     )
 
 
-@router.get("/people/{uuid}/faces", response=list[schemas.FaceOfPerson])
+@router.get("/people/{uuid}/faces", response=schemas.FacesOut)
 def faces(
     request: HttpRequest,
     uuid: UUID,
-    limit: schemas.Limit = 100,
-    offset: schemas.Offset = 0,
-) -> list[schemas.FaceOfPerson]:
+    limit: Limit = 100,
+    cursor: Cursor = "",
+) -> schemas.FacesOut:
     """List the faces of a person, those of the newest photos first."""
     scope = naming_scope(request)
     found = queries.person(scope, uuid)
-    return [
+    some, following = taken(
+        lambda skip, take: queries.faces_of_person(scope, found, skip=skip, take=take),
+        limit=limit,
+        cursor=cursor,
+    )
+    theirs = [
         schemas.FaceOfPerson(
             uuid=face.uuid, photo=face.media, day=face.day, probability=face.probability
         )
-        for face in queries.faces_of_person(scope, found, skip=offset, take=limit)
+        for face in some
     ]
+    return schemas.FacesOut(faces=theirs, next=following)
 
 
 @router.patch("/people/{uuid}", response=schemas.PersonDetail)

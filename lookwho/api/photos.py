@@ -9,6 +9,7 @@ from ninja import Field, Router, Schema
 
 from lookwho.api import schemas
 from lookwho.api.app import user_of
+from lookwho.api.paging import Cursor, Limit, page
 from lookwho.api.people import done_of, faces_chosen, naming_scope
 from lookwho.core.errors import NotFound
 from lookwho.core.types import Reason
@@ -30,17 +31,17 @@ _FILTERS = (
 @router.get("/photos", response=schemas.Photos, description=_FILTERS)
 def photos(
     request: HttpRequest,
-    limit: schemas.Limit = 100,
-    offset: schemas.Offset = 0,
+    limit: Limit = 100,
+    cursor: Cursor = "",
 ) -> schemas.Photos:
     """List the photos that the asker may see, the newest first."""
     part = narrowed(scope_of(user_of(request), Purpose.BROWSE), request.GET)
+    chosen = queries.photos(part.scope, part.wanted)
+    rows, following = page(chosen, queries.NEWEST_FIRST, limit=limit, cursor=cursor)
     return schemas.Photos(
-        total=queries.photos(part.scope, part.wanted).count(),
-        photos=[
-            schemas.photo_of(tile)
-            for tile in queries.tiles(part.scope, part.wanted, skip=offset, take=limit)
-        ],
+        total=chosen.count(),
+        photos=[schemas.photo_of(tile) for tile in queries.tiles_of(part.scope, rows)],
+        next=following,
     )
 
 

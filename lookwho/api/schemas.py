@@ -11,9 +11,10 @@ from ninja import Field, Schema
 from lookwho.library.queries.photos import Tile
 
 Box = tuple[float, float, float, float]
-# How many rows an answer has.
-Limit = Annotated[int, Field(ge=1, le=500)]
-Offset = Annotated[int, Field(ge=0, le=10_000_000)]
+# Where a list goes on.
+Next = Annotated[
+    str | None, Field(description="`cursor` of the next piece; null where this is the last")
+]
 
 # What is looked for in names.
 Words = Annotated[str, Field(max_length=200)]
@@ -46,6 +47,7 @@ class PeopleOut(Schema):
 
     total: int
     people: list[PersonOut]
+    next: Next
 
 
 class FaceOfPerson(Schema):
@@ -55,6 +57,13 @@ class FaceOfPerson(Schema):
     photo: UUID
     day: date
     probability: float | None = Field(description="null where a human confirmed it")
+
+
+class FacesOut(Schema):
+    """A piece of the faces of a person, those of the newest photos first."""
+
+    faces: list[FaceOfPerson]
+    next: Next
 
 
 class PersonDetail(PersonBrief):
@@ -162,6 +171,7 @@ class Photos(Schema):
 
     total: int
     photos: list[Photo]
+    next: Next
 
 
 class Day(Schema):
@@ -266,6 +276,13 @@ class Failure(Schema):
     what: str
     code: str
     message: str
+
+
+class Failures(Schema):
+    """A piece of what failed."""
+
+    failures: list[Failure]
+    next: Next
 
 
 class WorkerOut(Schema):

@@ -10,6 +10,7 @@ from ninja import File, Form, Router, Status, UploadedFile
 
 from lookwho.api import schemas
 from lookwho.api.app import user_of
+from lookwho.api.paging import Cursor, Limit, taken
 from lookwho.core.errors import NotFound
 from lookwho.library.models import Job, User
 from lookwho.library.queries import work as queries
@@ -64,16 +65,20 @@ def progress(request: HttpRequest) -> schemas.Work:
     )
 
 
-@router.get("/work/failures", response=list[schemas.Failure])
+@router.get("/work/failures", response=schemas.Failures)
 def failures(
     request: HttpRequest,
-    limit: schemas.Limit = 100,
-    offset: schemas.Offset = 0,
-) -> list[schemas.Failure]:
+    limit: Limit = 100,
+    cursor: Cursor = "",
+) -> schemas.Failures:
     """List what failed, and why."""
     _, scope = _curator(request)
-    found, _ = queries.failures(scope, skip=offset, take=limit)
-    return [
+    found, following = taken(
+        lambda skip, take: queries.failures(scope, skip=skip, take=take)[0],
+        limit=limit,
+        cursor=cursor,
+    )
+    told = [
         schemas.Failure(
             trouble=each.trouble,
             id=each.id,
@@ -83,6 +88,7 @@ def failures(
         )
         for each in found
     ]
+    return schemas.Failures(failures=told, next=following)
 
 
 @router.post("/work/retry", response=int)

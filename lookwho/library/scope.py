@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from lookwho.library.models import (
     Album,
@@ -15,10 +16,16 @@ from lookwho.library.models import (
     Face,
     Location,
     Media,
+    Membership,
     Person,
+    Share,
     User,
 )
 from lookwho.library.models.accounts import Role
+
+# The first and the last day of a stretch of time.
+Days = tuple[date, date]
+BEFORE_JOINING = timedelta(days=31)
 
 
 class Purpose(StrEnum):
@@ -36,8 +43,10 @@ class Scope:
     Attributes:
         purpose: what the asker does with it.
         everything: whether all media are open; otherwise those in any of the next two are.
-        open_collections: ids of collections whose media are open.
+        open_collections: ids of collections whose media are open, but for those that are in albums
+            that are not.
         open_albums: ids of albums whose media are open.
+        open_days: only days in these stretches are open in those collections; None for all days.
         names: whether the asker may be told who others are.
         collections: only media that lie in one of these; None for no such limit.
         albums: only media in one of these.
@@ -50,6 +59,7 @@ class Scope:
     everything: bool = False
     open_collections: frozenset[int] = frozenset()
     open_albums: frozenset[int] = frozenset()
+    open_days: tuple[Days, ...] | None = None
     names: bool = False
     collections: frozenset[int] | None = None
     albums: frozenset[int] | None = None
@@ -91,9 +101,11 @@ class Scope:
         # index, and reads the whole table instead.
         media = Media.objects.filter(present__in=[True])
         if not self.everything:
-            media = media.filter(
-                _in_collections(self.open_collections) | _in_albums(self.open_albums)
-            )
+            # What is in an album that is hidden is not open because its collection is.
+            in_collections = _in_collections(self.open_collections) & _in_no_other(self.open_albums)
+            if self.open_days is not None:
+                in_collections &= _on_days("day", self.open_days)
+            media = media.filter(in_collections | _in_albums(self.open_albums))
         if self.collections is not None:
             media = media.filter(_in_collections(self.collections))
         if self.albums is not None:
@@ -123,12 +135,12 @@ class Scope:
         return faces.filter(media__in=self.media().values("pk"))
 
 
-def scope_of(user: User, purpose: Purpose) -> Scope:
+def scope_of(user: User, purpose: Purpose, *, today: date | None = None) -> Scope:
     """Return what a user may see for a purpose; somebody who is not signed in sees nothing.
 
     Owners and curators see everything. Annotators see everything where they name faces. Members
     see visible albums and open collections, and may look for themselves in those and in
-    collections where that is allowed.
+    collections where that is allowed. Former members see of all that only what is of their time.
     """
     if not user.is_authenticated or not user.is_active:
         return Scope(purpose=purpose)
@@ -139,13 +151,62 @@ def scope_of(user: User, purpose: Purpose) -> Scope:
         policies.append(Collection.Policy.OWN)
     elif purpose == Purpose.NAME:
         return Scope(purpose=purpose)
+    days = days_of(user, purpose, today=today)
     collections = Collection.objects.filter(policy__in=policies)
-    albums = Album.objects.filter(hidden=False, processing=False)
+    albums = Album.objects.filter(_for_teams_of(user), hidden=False, processing=False)
+    if days is not None:
+        albums = albums.filter(_on_days("date", days))
     return Scope(
         purpose=purpose,
         open_collections=frozenset(collections.values_list("pk", flat=True)),
         open_albums=frozenset(albums.values_list("pk", flat=True)),
+        open_days=days,
     )
+
+
+def days_of(user: User, purpose: Purpose, *, today: date | None = None) -> tuple[Days, ...] | None:
+    """Return the stretches of days that a former member may see; None for no such limit.
+
+    Whoever is a member today, and whoever was never given a membership, has none. Looking for
+    oneself begins a month earlier: who joined in September was in the photos of August.
+    """
+    today = today or timezone.localdate()
+    rows = Membership.objects.filter(user=user).order_by("since").values_list("since", "until")
+    stretches = [(since, until or date.max) for since, until in rows]
+    if not stretches or any(since <= today <= until for since, until in stretches):
+        return None
+    before = BEFORE_JOINING if purpose == Purpose.FIND_SELF else timedelta(0)
+    return tuple((since - before, until) for since, until in stretches)
+
+
+def scope_of_share(share: Share, purpose: Purpose, *, now: datetime | None = None) -> Scope:
+    """Return what whoever follows a link may see: nothing once it is revoked or has expired.
+
+    A link to an album that is hidden, or still being made, opens nothing. One that is for finding
+    oneself alone opens nothing to look at.
+    """
+    now = now or timezone.now()
+    dead = share.revoked_at is not None or share.expires_at <= now
+    if dead or purpose == Purpose.NAME or (share.only_mine and purpose != Purpose.FIND_SELF):
+        return Scope(purpose=purpose)
+    match share.kind:
+        case Share.Kind.ALBUM:
+            albums = Album.objects.filter(pk=share.album_id, hidden=False, processing=False)
+            return Scope(
+                purpose=purpose, open_albums=frozenset(albums.values_list("pk", flat=True))
+            )
+        case Share.Kind.COLLECTION:
+            return Scope(
+                purpose=purpose, open_collections=frozenset(filter(None, [share.collection_id]))
+            )
+        case Share.Kind.PERSON:
+            person = Person.objects.filter(pk=share.person_id, hidden=False).first()
+            if person is not None:
+                root = frozenset({person.root_id or person.pk})
+                return Scope(purpose=purpose, everything=True, people=root)
+        case _:  # an invitation shows nothing
+            pass
+    return Scope(purpose=purpose)
 
 
 def family_of(person: int) -> QuerySet[Person]:
@@ -170,6 +231,24 @@ def _in_collections(collections: frozenset[int]) -> Q:
 
 def _in_albums(albums: frozenset[int]) -> Q:
     return Q(Exists(AlbumItem.objects.filter(media=OuterRef("pk"), album__in=albums)))
+
+
+def _on_days(field: str, days: tuple[Days, ...]) -> Q:
+    found = Q(pk__in=())
+    for since, until in days:
+        found |= Q(**{f"{field}__gte": since, f"{field}__lte": until})
+    return found
+
+
+def _for_teams_of(user: User) -> Q:
+    """Say of albums that they are for everybody, or for a team that this user is in."""
+    closed = Album.teams.through.objects.filter(album=OuterRef("pk"))
+    return Q(~Exists(closed)) | Q(Exists(closed.filter(team__users=user)))
+
+
+def _in_no_other(albums: frozenset[int]) -> Q:
+    others = AlbumItem.objects.filter(media=OuterRef("pk")).exclude(album__in=albums)
+    return Q(~Exists(others))
 
 
 def _both(a: frozenset[int] | None, b: frozenset[int] | None) -> frozenset[int] | None:

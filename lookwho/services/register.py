@@ -129,11 +129,14 @@ def join(album: int | None, media: Iterable[int]) -> None:
 
 
 def keep_present(media: Iterable[int]) -> None:
-    """Write down of media whether they lie anywhere; in the transaction that moved them."""
+    """Write down of media whether they lie anywhere and are not hidden.
+
+    In the transaction that moved or hid them.
+    """
     if ids := sorted(set(media)):
         lock(Q(pk__in=ids))  # or two that move the same medium would not see each other's move
         lies = Location.objects.filter(media=OuterRef("pk"), missing_since=None)
-        Media.objects.filter(pk__in=ids).update(present=Exists(lies))
+        Media.objects.filter(pk__in=ids).update(present=Exists(lies) & Q(hidden=False))
 
 
 def lock(which: Q) -> list[Media]:

@@ -214,7 +214,7 @@ def test_a_project_is_made_labelled_decided_and_released(owner, anna, ben):
     )
     assert [each["agreement"] for each in detail["annotators"]] == pytest.approx([2 / 3, 2 / 3])
     assert detail["same_or_different"] == pytest.approx(1 / 3)
-    [disputed] = boss.get(f"{AT}{at}/faces?state=disputed").json()
+    [disputed] = boss.get(f"{AT}{at}/faces?state=disputed").json()["faces"]
     assert {label["annotator"] for label in disputed["labels"]} == {"Anna", "Ben"}
     decided = post(boss, f"/faces/{disputed['uuid']}/decide", {"verdict": "person", "name": "Dora"})
     assert (decided.json()["state"], decided.json()["name"]) == ("settled", "Dora")

@@ -28,7 +28,7 @@ def test_naming_a_group_confirms_its_faces(owner, shelf):
     answer = owner.patch(f"/api/v1/people/{uuid}", {"name": " Anna "}, JSON).json()
 
     assert (answer["name"], answer["photos"], answer["years"]) == ("Anna", 2, {"2025": 2})
-    faces = owner.get(f"/api/v1/people/{uuid}/faces").json()
+    faces = owner.get(f"/api/v1/people/{uuid}/faces").json()["faces"]
     assert [face["probability"] for face in faces] == [None, None]
     assert [face["photo"] for face in faces] == [
         str(shelf.photos[1].uuid),

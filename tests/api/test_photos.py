@@ -155,7 +155,7 @@ def test_photos_of_somebody_who_does_not_show_are_theirs(owner, shelf):
     assert (found(person=bea), found(without=bea)) == (1, 2)
     assert owner.get("/api/v1/people").json()["people"][0]["photos"] == 1
     assert owner.get("/api/v1/people").json()["people"][0]["cover"] is None
-    assert owner.get(f"/api/v1/people/{bea}/faces").json() == []
+    assert owner.get(f"/api/v1/people/{bea}/faces").json()["faces"] == []
     assert found(person=bea, together="only") == 0  # somebody without a name is beside her
     Face.objects.filter(media=shelf.photos[0], source="detector").delete()
     assert found(person=bea, together="only") == 1
@@ -178,3 +178,13 @@ def test_nobody_else_draws_anything(ask, member, shelf):
         for verb, path, told in acts:
             assert getattr(client, verb)(f"/api/v1/{path}", told, JSON).status_code == status
     assert (Face.objects.count(), Decision.objects.count()) == (3, 0)
+
+
+def test_a_long_list_is_read_in_pieces(owner, shelf):
+    whole = owner.get("/api/v1/photos").json()
+    first = owner.get("/api/v1/photos?limit=1").json()
+    second = owner.get("/api/v1/photos", {"limit": 500, "cursor": first["next"]}).json()
+
+    assert first["photos"] + second["photos"] == whole["photos"]
+    assert whole["next"] is second["next"] is None
+    assert first["total"] == second["total"] == len(whole["photos"]) > 1

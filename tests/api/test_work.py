@@ -76,12 +76,12 @@ def test_what_failed_is_listed_and_tried_again(owner, shelf):
         error="it took too long",
     )
 
-    (failure,) = owner.get("/api/v1/work/failures").json()
+    (failure,) = owner.get("/api/v1/work/failures").json()["failures"]
     again = owner.post("/api/v1/work/retry").json()
 
     assert (failure["what"], failure["code"]) == ("0.jpg", "timed_out")
     assert again == 1
-    assert owner.get("/api/v1/work/failures").json() == []
+    assert owner.get("/api/v1/work/failures").json()["failures"] == []
 
 
 def test_names_in_files_are_offered_and_declined(owner, shelf):

@@ -34,6 +34,7 @@ class Share(models.Model):
     role = models.CharField(max_length=12, choices=User.Role.choices, default=User.Role.MEMBER)
     album_id: int | None
     person_id: int | None
+    collection_id: int | None
     album = models.ForeignKey(Album, models.CASCADE, null=True, blank=True, related_name="shares")
     person = models.ForeignKey(Person, models.CASCADE, null=True, blank=True, related_name="shares")
     collection = models.ForeignKey(
