@@ -78,7 +78,8 @@ class Analyzer:
         chips = self._stages.aligner.align(picture.pixels, _zoomed(found.anchors, zoom))
         embeddings, encodings = self._stages.embedder.embed(chips)
         boxes, landmarks = _zoomed(found.boxes, zoom), _zoomed(found.landmarks, zoom)
-        worth = quality.assess(boxes, landmarks, chips)
+        height, width = picture.pixels.shape[:2]
+        worth = quality.assess(boxes, landmarks, chips, embeddings, width=width, height=height)
         to_original = 1 / picture.scale
         order = np.argsort(-(boxes[:, 2] - boxes[:, 0]), kind="stable")
         return Faces(
@@ -120,7 +121,10 @@ class Analyzer:
         found = self._stages.placer.place(picture.pixels, placed)
         chips = self._stages.aligner.align(picture.pixels, found.anchors)
         embeddings, encodings = self._stages.embedder.embed(chips)
-        worth = quality.assess(placed, found.landmarks, chips)
+        height, width = picture.pixels.shape[:2]
+        worth = quality.assess(
+            placed, found.landmarks, chips, embeddings, width=width, height=height
+        )
         return Faces(
             boxes=given,
             landmarks=_zoomed(found.landmarks, 1 / picture.scale),

@@ -30,7 +30,7 @@ from lookwho.core.errors import (
 from lookwho.core.weights import default_cache
 
 # To be raised with each change to what the engine finds, so that old results are not used.
-REVISION = 1
+REVISION = 2
 
 # Work that a kill -9 may lose; Ctrl-C loses nothing.
 SECONDS_BETWEEN_COMMITS = 2.0

@@ -218,10 +218,17 @@ class Companies:
         self._odds = np.zeros(0)
         if not len(known):
             return
+        # Whoever is known by poor faces alone draws nobody: such faces resemble everybody's.
+        owners = self._person[self.owner[known]]
+        good = self.quality[known] >= LEAST_QUALITY
+        drawing = np.isin(owners, owners[good])
+        known, owners = known[drawing], owners[drawing]
+        if not len(known):
+            return
         faces, people = self._pairs(self._barred)
         identifier = Identifier.fit(
             self.embeddings[known],
-            self._person[self.owner[known]],
+            owners,
             quality=self.quality[known],
             rejected=list(zip(self.embeddings[faces], people.tolist(), strict=True)),
             settings=settings,

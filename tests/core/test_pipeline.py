@@ -7,6 +7,7 @@ from PIL import Image
 
 from lookwho.core.boxes import iou
 from lookwho.core.errors import InputError
+from lookwho.core.group import LEAST_QUALITY
 from lookwho.core.packs import PACKS, PRESETS
 from lookwho.core.pipeline import Analyzer
 from lookwho.core.types import Reason
@@ -236,6 +237,25 @@ def test_where_no_face_is_the_quality_is_low_and_nothing_fails(analyzer):
     assert drawn.embeddings.shape == (2, PACKS["default"].dim)
     assert np.isfinite(drawn.embeddings).all()
     assert (drawn.quality < 0.4).all()
+
+
+@pytest.mark.parametrize("edge", range(4))
+def test_a_face_that_the_edge_of_the_photo_halves_founds_no_group(analyzer, portrait, edge):
+    (box,) = analyzer(portrait).boxes
+    middle = ((box[:2] + box[2:]) / 2).astype(int)
+    # Left, top, right and bottom half of the face gone.
+    rows, columns = (
+        slice(middle[axis], None) if edge == axis else slice(0, middle[axis])
+        if edge == axis + 2 else slice(None) for axis in (1, 0)
+    )  # fmt: skip
+    part = np.ascontiguousarray(portrait[rows, columns])
+    moved = box - np.array([columns.start or 0, rows.start or 0] * 2)
+    inside = np.clip(moved, 0, np.array(part.shape[1::-1] * 2) - 1)
+
+    for drawn in (moved, inside):
+        assert analyzer.embed(part, drawn[None]).quality[0] < LEAST_QUALITY
+    assert (analyzer(part).quality < LEAST_QUALITY).all()
+    assert analyzer.embed(portrait, box[None]).quality[0] > LEAST_QUALITY
 
 
 @pytest.mark.parametrize(

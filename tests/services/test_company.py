@@ -106,6 +106,16 @@ def test_faces_and_groups_that_resemble_somebody_enough_are_drawn_into_their_com
     assert (found.owner[7:] == -1).all()
 
 
+def test_whoever_is_known_by_poor_faces_alone_draws_nobody():
+    quality = np.full(len(FACES), 0.8, np.float32)
+    quality[KNOWN == ANNA] = LEAST_QUALITY - 0.1
+    found = companies([0, 0, 3, 3, 1, 1, ALONE, 2, 2], quality=quality)
+
+    found.gather(HALF)
+
+    assert set(wished(found).values()) == {BEA}
+
+
 def test_what_is_not_probable_enough_stays_out_and_is_told():
     found = companies([0, 0, 3, 3, 1, 1, ALONE, 2, 2])
 
