@@ -109,7 +109,7 @@ def test_faces_and_groups_that_resemble_somebody_enough_are_drawn_into_their_com
 def test_whoever_is_known_by_poor_faces_alone_draws_nobody():
     quality = np.full(len(FACES), 0.8, np.float32)
     quality[KNOWN == ANNA] = LEAST_QUALITY - 0.1
-    found = companies([0, 0, 3, 3, 1, 1, ALONE, 2, 2], quality=quality)
+    found = companies([0, 3, 3, ALONE, 1, 1, ALONE, 2, 2], quality=quality)
 
     found.gather(HALF)
 
