@@ -9,6 +9,7 @@ import click
 
 from bench import (
     accuracy,
+    albums,
     crowds,
     grouping,
     guessing,
@@ -140,6 +141,14 @@ def learning_(faces: Path, quick: bool) -> None:
 def passes_(faces: int) -> None:
     """Time grouping passes over a library that is made: reading, computing and writing."""
     _print(passes.report(faces=faces))
+
+
+@main.command("albums")
+@_faces
+@_quick
+def albums_(faces: Path, quick: bool) -> None:
+    """Print who finds themselves in albums that are composed of labelled photos."""
+    _print(albums.report(read(faces), quick=quick))
 
 
 @main.command("import")

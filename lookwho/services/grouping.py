@@ -54,6 +54,7 @@ class Report:
 
     Attributes:
         faces: how many have a vector.
+        people: how many people they are of: those known, groups, and faces alone.
         fresh: how many of them no pass had looked at yet.
         moved: how many guesses were written.
         churn: the share of faces with another guess than before, of those not confirmed.
@@ -65,6 +66,7 @@ class Report:
     """
 
     faces: int = 0
+    people: int = 0
     fresh: int = 0
     moved: int = 0
     churn: float = 0.0
@@ -326,6 +328,7 @@ def _write(rows: _Rows, report: Report, beat: Beat) -> Report:
     return replace(
         report,
         faces=report.faces + len(rows.ids),
+        people=report.people + _count(np.where(looked, people, rows.confirmed)),
         fresh=report.fresh + int((looked & np.isnan(then)).sum()),
         moved=report.moved + len(places),
         churn=max(report.churn, round(guesses.churn, 5)),
@@ -333,6 +336,12 @@ def _write(rows: _Rows, report: Report, beat: Beat) -> Report:
         likely=_likeliest((*report.likely, *likely)),
         doubts=_likeliest((*report.doubts, *doubts)),
     )
+
+
+def _count(people: IntArray) -> int:
+    """Return how many people faces are of, where each face of nobody is one of its own."""
+    alone = people == NOBODY
+    return len(np.unique(people[~alone])) + int(alone.sum())
 
 
 def _likeliest(rows: Iterable[tuple[int, int, float]]) -> tuple[tuple[int, int, float], ...]:

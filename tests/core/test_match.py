@@ -132,3 +132,22 @@ def test_more_references_need_a_shorter_reach():
     assert reach(1) > reach(2) > reach(3) == reach(4) > reach(5) == reach(50)
     evidence = [log_likelihood_ratio(np.array([reach(count)]), count) for count in (1, 2, 3, 5)]
     assert np.exp(np.concatenate(evidence)) == pytest.approx([0.005] * 4)
+
+
+def test_somebody_of_whom_little_shows_is_believed_to_be_there_as_often_as_others_are():
+    # One face that may well be theirs, among a thousand of a hundred people.
+    distances = np.array([0.07])
+    alone = score_nearest(distances, 1000)
+    among = score_nearest(distances, 1000, people=100)
+
+    assert among.prior == pytest.approx(1 / 100)
+    assert alone.prior < among.prior
+    assert alone.probabilities[0] < among.probabilities[0]
+
+
+def test_somebody_in_many_photos_is_in_as_many_whatever_others_are():
+    distances = np.full(300, 0.01)
+
+    assert score_nearest(distances, 1000, people=100).prior == pytest.approx(
+        score_nearest(distances, 1000).prior
+    )

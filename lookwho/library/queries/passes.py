@@ -74,6 +74,11 @@ def likely() -> Likely:
     )
 
 
+def people() -> int | None:
+    """Return how many people the last pass saw, faces alone included; None before the first."""
+    return _done().values_list("payload__people", flat=True).first()
+
+
 def began() -> datetime | None:
     """Return when the last pass began: what was said since, it does not know."""
     return _done().values_list("started_at", flat=True).first()
