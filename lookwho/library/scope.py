@@ -185,8 +185,9 @@ def days_of(user: User, purpose: Purpose, *, today: date | None = None) -> tuple
 def scope_of_share(share: Share, purpose: Purpose, *, now: datetime | None = None) -> Scope:
     """Return what whoever follows a link may see: nothing once it is revoked or has expired.
 
-    A link to an album that is hidden, or still being made, opens nothing. One that is for finding
-    oneself alone opens nothing to look at.
+    A link to an album that is hidden, or still being made, opens nothing; what is in such an album
+    alone, or in one for a team, is shown by no link to a collection or a person either. One that is
+    for finding oneself alone opens nothing to look at.
     """
     now = now or timezone.now()
     dead = share.revoked_at is not None or share.expires_at <= now
@@ -199,17 +200,27 @@ def scope_of_share(share: Share, purpose: Purpose, *, now: datetime | None = Non
                 purpose=purpose, open_albums=frozenset(albums.values_list("pk", flat=True))
             )
         case Share.Kind.COLLECTION:
-            return Scope(
-                purpose=purpose, open_collections=frozenset(filter(None, [share.collection_id]))
-            )
+            collections = frozenset(filter(None, [share.collection_id]))
+            return _but_for_closed_albums(purpose, collections).within(collections=collections)
         case Share.Kind.PERSON:
             person = Person.objects.filter(pk=share.person_id, hidden=False).first()
             if person is not None:
+                every = frozenset(Collection.objects.values_list("pk", flat=True))
                 root = frozenset({person.root_id or person.pk})
-                return Scope(purpose=purpose, everything=True, people=root)
+                return _but_for_closed_albums(purpose, every).within(people=root)
         case _:  # an invitation shows nothing
             pass
     return Scope(purpose=purpose)
+
+
+def _but_for_closed_albums(purpose: Purpose, collections: frozenset[int]) -> Scope:
+    """Return collections without what is in albums that are not open to all members."""
+    albums = Album.objects.filter(hidden=False, processing=False, teams=None)
+    return Scope(
+        purpose=purpose,
+        open_collections=collections,
+        open_albums=frozenset(albums.values_list("pk", flat=True)),
+    )
 
 
 def family_of(person: int) -> QuerySet[Person]:

@@ -226,7 +226,11 @@ LIMITS = st.fixed_dictionaries(
 def allows(scope, collections, albums, people, day):
     """What a scope says of a medium, in plain words."""
     return bool(
-        (scope.everything or scope.open_collections & collections or scope.open_albums & albums)
+        (
+            scope.everything
+            or (scope.open_collections & collections and albums <= scope.open_albums)
+            or scope.open_albums & albums
+        )
         and (scope.collections is None or scope.collections & collections)
         and (scope.albums is None or scope.albums & albums)
         and (scope.people or frozenset()) <= people
