@@ -9,6 +9,10 @@ LookwhoError
 │   ├── FormatNotInstalled  a picture of a kind that needs an extra, such as HEIC
 │   ├── NoFace              a face was needed and none was found
 │   ├── SeveralFaces        one face was needed and several were found
+│   ├── NotAnArchive        the bytes are no archive, or of a kind that is not unpacked
+│   ├── BrokenArchive       an archive, or a file in it, that is damaged or cut short
+│   ├── ArchiveTooLarge     an archive that would fill a disk: too many files, or too large ones
+│   ├── EntryRefused        a file in an archive that is not unpacked: a link, an encrypted one
 │   └── DegeneratePoints    points that no similarity can carry anywhere
 ├── ModelError              a model file is missing, altered or unreadable
 │   ├── ModelMissing
@@ -18,13 +22,17 @@ LookwhoError
 │   ├── TimedOut            one file took longer than it may
 │   ├── OutOfMemory         one file needed more memory than it may
 │   ├── WorkerDied          the process that read the file died of it
+│   ├── SiteUnreachable     another website does not answer, or not as it should
 │   ├── StaleTicket         the result came too late: the job is another worker's, or finished
 │   └── Cancelled           somebody asked for the job to be cancelled
 ├── RequestError            what was asked for cannot be done as asked
 │   ├── NotFound            there is no such thing, or the asker may not see it
 │   ├── Forbidden           the asker may see it, but not do this
+│   ├── ConsentNeeded       somebody has not agreed to it, or no more
 │   ├── Invalid             a value that cannot be
 │   ├── LinkExpired         the link is too old, was used or revoked
+│   ├── SiteRefused         another website refuses the token that it was asked with
+│   ├── TooMany             too often in too short a time
 │   └── Conflict            somebody else was faster
 └── SetupError              this machine or its settings are at fault
     ├── SettingInvalid      a setting that cannot be
@@ -99,6 +107,30 @@ class SeveralFaces(InputError):
     code = "several_faces"
 
 
+class NotAnArchive(InputError):
+    """The bytes are no archive, or an archive of a kind that is not unpacked."""
+
+    code = "not_an_archive"
+
+
+class BrokenArchive(InputError):
+    """An archive, or one file in it, that is damaged or cut short."""
+
+    code = "broken_archive"
+
+
+class ArchiveTooLarge(InputError):
+    """An archive that unpacks to more files or bytes than are taken: a bomb, or one to split."""
+
+    code = "archive_too_large"
+
+
+class EntryRefused(InputError):
+    """A file in an archive that is not unpacked: a link, an encrypted one, an archive."""
+
+    code = "entry_refused"
+
+
 class DegeneratePoints(InputError):
     """Points that no similarity can carry anywhere: fewer than two distinct ones."""
 
@@ -153,6 +185,13 @@ class WorkerDied(WorkError):
     code = "worker_died"
 
 
+class SiteUnreachable(WorkError):
+    """Another website does not answer, or not as it should; the next try may do better."""
+
+    code = "site_unreachable"
+    status = 502
+
+
 class StaleTicket(WorkError):
     """The result came too late: the job is gone, finished, or leased to another worker.
 
@@ -191,6 +230,13 @@ class Forbidden(RequestError):
     status = 403
 
 
+class ConsentNeeded(RequestError):
+    """Somebody has not agreed to it, or withdrew it; the message says where to agree."""
+
+    code = "consent_needed"
+    status = 403
+
+
 class Invalid(RequestError):
     """A value that cannot be: a name that is too long, a day that is none."""
 
@@ -203,6 +249,20 @@ class LinkExpired(RequestError):
 
     code = "link_expired"
     status = 410
+
+
+class SiteRefused(RequestError):
+    """Another website refuses the token that it was asked with: it is wrong, or has expired."""
+
+    code = "site_refused"
+    status = 422
+
+
+class TooMany(RequestError):
+    """Too often in too short a time; the message says when to try again."""
+
+    code = "too_many"
+    status = 429
 
 
 class Conflict(RequestError):
