@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import click
 
 from lookwho.cli.site import explained, set_up, site_address
@@ -56,13 +58,34 @@ def list_() -> None:
 @user.command()
 @click.argument("name")
 @click.option("--title", default="command line", help="What the token is for.")
-def token(name: str, title: str) -> None:
+@click.option("--scope", "scopes", multiple=True, help="Good for this alone, such as photos:read.")
+@click.option("--days", type=click.IntRange(1, 3650), help="For how long; without it, for ever.")
+def token(name: str, title: str, scopes: tuple[str, ...], days: int | None) -> None:
     """Print a token by which programs use the API as this user: Authorization: Bearer TOKEN."""
+    set_up()
+    from lookwho.services import accounts, tokens
+
+    lasts = timedelta(days=days) if days else None
+    with explained():
+        found = accounts.find_user(name)
+        click.echo(tokens.make_token(found, title, scopes=scopes, lasts=lasts))
+
+
+@user.command("no-second-factor")
+@click.argument("name")
+def no_second_factor(name: str) -> None:
+    """Let a user sign in without their second factor: they lost their phone or key."""
     set_up()
     from lookwho.services import accounts
 
     with explained():
-        click.echo(accounts.make_api_token(accounts.find_user(name), title))
+        found = accounts.find_user(name)
+        there_was = accounts.forget_second_factor(found)
+    click.echo(
+        f"{found.username} signs in without a second factor now."
+        if there_was
+        else f"{found.username} had no second factor."
+    )
 
 
 @click.command("login-link")

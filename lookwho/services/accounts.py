@@ -10,15 +10,23 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from lookwho.core.errors import Conflict, Forbidden, Invalid, LinkExpired, NotFound
-from lookwho.library.models import ApiToken, Collection, EntryLink, Label, Share, User
+from lookwho.library.models import Collection, EntryLink, Label, Share, User
 from lookwho.library.models.accounts import Role
+from lookwho.services import mail
 
 ENTRY_LASTS = timedelta(hours=24)
 INVITATION_LASTS = timedelta(hours=72)
@@ -39,7 +47,7 @@ def make_user(
     name = _checked_name(name)
     if role not in Role.values:
         raise Invalid(f"there is no role {role!r}; choose from {', '.join(Role.values)}")
-    user = User(username=name, email=email, role=role)
+    user = User(username=name, email=_checked_email(email), role=role)
     if password is None:
         user.set_unusable_password()
     else:
@@ -112,13 +120,16 @@ def invite(
     *,
     name: str = "",
     role: str = Role.MEMBER,
+    email: str = "",
     lasts: timedelta = INVITATION_LASTS,
+    here: str = "",
     now: datetime | None = None,
 ) -> str:
     """Return the token of an invitation: whoever follows it becomes a user.
 
     One that is for somebody, or for more than a member, is used up by the first who follows it:
-    passed on, it lets nobody else in. One for members in general works until it expires.
+    passed on, it lets nobody else in. One for members in general works until it expires. One with
+    an address is mailed there, where mail is sent at all.
 
     So that they find what they were invited for, members may from now on look for themselves in
     all collections, and in those to come: closed ones become ones where each sees the photos they
@@ -128,12 +139,14 @@ def invite(
         by: who invites.
         name: for whom it is; blank for anybody.
         role: what they become.
+        email: where the link is mailed to; blank where it is passed on in another way.
         lasts: for how long it can be followed.
+        here: where the site was reached just now, for sites that are not told their address.
         now: when.
 
     Raises:
         Forbidden: only an owner invites.
-        Invalid: the name, the role or the time cannot be.
+        Invalid: the name, the role, the address or the time cannot be.
     """
     if not by.is_owner:
         raise Forbidden("only an owner invites others")
@@ -148,14 +161,32 @@ def invite(
             kind=Share.Kind.INVITATION,
             token_hash=_hash(token),
             name=_checked_name(name) if name.strip() else "",
+            email=_checked_email(email),
             role=role,
             created_by=by,
             expires_at=now + lasts,
         )
         if role == Role.MEMBER:
-            closed = Collection.objects.filter(policy=Collection.Policy.CLOSED)
-            closed.update(policy=Collection.Policy.OWN)
+            let_members_look()
+    if email:
+        link = mail.absolute(reverse("join", args=[token]), here)
+        mail.send(
+            _checked_email(email),
+            _("You are invited to look for yourself in photos"),
+            _(
+                "%(who)s invites you. Follow this link to come in:\n\n%(link)s\n\n"
+                "It works until %(day)s, for one person.\n"
+                "If you do not know what this is about, do nothing."
+            )
+            % {"who": by.username, "link": link, "day": date_format(now + lasts)},
+        )
     return token
+
+
+def let_members_look() -> None:
+    """Let members look for themselves in all collections that were closed to them."""
+    closed = Collection.objects.filter(policy=Collection.Policy.CLOSED)
+    closed.update(policy=Collection.Policy.OWN)
 
 
 def revoke_invitation(by: User, uuid: UUID, *, now: datetime | None = None) -> Share:
@@ -177,8 +208,10 @@ def revoke_invitation(by: User, uuid: UUID, *, now: datetime | None = None) -> S
 
 def policy_for_new_collections() -> str:
     """Return what members may do with a collection that is added now: as `invite` promised."""
+    # Whoever the provider signs in may come, so members were invited, so to say, all at once.
+    come = settings.PROVIDER is not None and settings.PROVIDER.sign_up
     invited = Share.objects.filter(kind=Share.Kind.INVITATION, role=Role.MEMBER).exists()
-    return Collection.Policy.OWN if invited else Collection.Policy.CLOSED
+    return Collection.Policy.OWN if come or invited else Collection.Policy.CLOSED
 
 
 def invitation(token: str, *, now: datetime | None = None) -> Share:
@@ -212,12 +245,43 @@ def join(token: str, name: str = "", *, now: datetime | None = None) -> User:
     now = now or timezone.now()
     share = invitation(token, now=now)
     with transaction.atomic():
-        if share.name or share.role != Role.MEMBER:
+        if for_one(share):
             # One conditional UPDATE decides which of two that follow it at once becomes the user.
             still = Share.objects.filter(pk=share.pk, revoked_at=None)
             if not still.update(revoked_at=now):
                 raise LinkExpired("this invitation was used already: ask for a new one")
-        return make_user(name if name.strip() else share.name, share.role)
+        name = name if name.strip() else share.name
+        return make_user(name, share.role, email=share.email)
+
+
+def for_one(share: Share) -> bool:
+    """Return whether the first who follows an invitation uses it up."""
+    return bool(share.name or share.email or share.role != Role.MEMBER)
+
+
+def sign_out_everywhere(user: User) -> int:
+    """End whatever a user is signed in with, in all browsers; return how many there were.
+
+    Programs that use a token go on.
+    """
+    EntryLink.objects.filter(user=user, used_at=None).delete()
+    # A session does not say whose it is without being read. This is asked for rarely.
+    whose = str(user.pk)
+    ended = [
+        session.session_key
+        for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator()
+        if str(session.get_decoded().get(SESSION_KEY)) == whose
+    ]
+    for key in ended:
+        Session.objects.filter(session_key=key).delete()
+    return len(ended)
+
+
+def forget_second_factor(user: User) -> bool:
+    """Let a user sign in without their second factor, which they lost; say if there was one."""
+    from allauth.mfa.models import Authenticator  # its tables are known once all apps are
+
+    return bool(Authenticator.objects.filter(user=user).delete()[0])
 
 
 def set_role(by: User, user: User, role: str) -> User:
@@ -280,24 +344,6 @@ def _give_up_labels(user: User) -> None:
     Label.objects.filter(user=user, verdict="").delete()
 
 
-def make_api_token(user: User, title: str) -> str:
-    """Return a token by which a program signs in as this user, until it is revoked.
-
-    Raises:
-        Invalid: the title cannot be.
-    """
-    token = secrets.token_urlsafe(32)
-    ApiToken.objects.create(user=user, title=_checked_name(title)[:100], token_hash=_hash(token))
-    return token
-
-
-def user_of_token(token: str) -> User | None:
-    """Return whom a program's token signs in, or None."""
-    tokens = ApiToken.objects.filter(token_hash=_hash(token), revoked_at=None, user__is_active=True)
-    found = tokens.select_related("user").first()
-    return found.user if found else None
-
-
 def _checked_name(name: str) -> str:
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not name:
@@ -307,6 +353,17 @@ def _checked_name(name: str) -> str:
     if any(unicodedata.category(letter).startswith("C") for letter in name):
         raise Invalid("a name cannot hold control characters")
     return name
+
+
+def _checked_email(email: str) -> str:
+    email = email.strip()
+    if email:
+        try:
+            validate_email(email)
+        except ValidationError as error:
+            raise Invalid(f"{email!r} is no e-mail address") from error
+    # As the tables of addresses have it, which are asked for letters in lower case alone.
+    return email.lower()
 
 
 def _hash(token: str) -> bytes:

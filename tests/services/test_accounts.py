@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from lookwho.core.errors import Conflict, Forbidden, Invalid, LinkExpired, NotFound
 from lookwho.library.models import ApiToken, Collection, EntryLink, Share, User
-from lookwho.services import accounts, intake, uploads
+from lookwho.services import accounts, intake, tokens, uploads
 
 pytestmark = pytest.mark.django_db
 
@@ -89,11 +89,11 @@ def test_a_link_does_not_let_in_somebody_who_was_shut_out():
 
 def test_the_database_holds_no_token_that_could_be_stolen():
     user = accounts.make_user("Anna", "owner")
-    tokens = [accounts.entry_link(user), accounts.invite(user), accounts.make_api_token(user, "x")]
+    made = [accounts.entry_link(user), accounts.invite(user), tokens.make_token(user, "x")]
 
     kept = [EntryLink.objects.get(), Share.objects.get(), ApiToken.objects.get()]
 
-    for token, row in zip(tokens, kept, strict=True):
+    for token, row in zip(made, kept, strict=True):
         assert len(bytes(row.token_hash)) == 32
         assert token.encode() not in bytes(row.token_hash)
 
@@ -169,16 +169,6 @@ def test_an_entry_link_is_no_invitation_and_the_other_way_round():
         accounts.join(entry, "Bert")
     with pytest.raises(LinkExpired):
         accounts.enter(invitation)
-
-
-def test_a_program_signs_in_as_its_user_until_its_token_is_revoked():
-    user = accounts.make_user("Anna")
-    token = accounts.make_api_token(user, "backup")
-
-    assert accounts.user_of_token(token) == user
-    assert accounts.user_of_token(token + "x") is None
-    ApiToken.objects.update(revoked_at=timezone.now())
-    assert accounts.user_of_token(token) is None
 
 
 def test_a_command_names_the_users_there_are():
@@ -357,3 +347,26 @@ def test_only_owners_change_what_others_may_do(role):
             act()
     with pytest.raises(Invalid, match="no role"):
         accounts.set_role(accounts.the_owner(), ben, "king")
+
+
+# --- addresses ---
+
+
+@pytest.mark.parametrize(
+    "email", ("anna", "anna@", "a b@example.org", "a@example.org\nBcc: b@c.de")
+)
+def test_what_is_no_address_is_refused(email):
+    with pytest.raises(Invalid, match="no e-mail address"):
+        accounts.make_user("Anna", email=email)
+    with pytest.raises(Invalid, match="no e-mail address"):
+        accounts.invite(accounts.the_owner(), email=email)
+
+    assert not Share.objects.exists()
+
+
+def test_an_invitation_to_an_address_is_for_one_also_where_no_mail_is_sent():
+    token = accounts.invite(accounts.the_owner(), email="Ben@example.org")
+
+    assert accounts.join(token, "Ben").email == "ben@example.org"
+    with pytest.raises(LinkExpired):
+        accounts.join(token, "Eve")

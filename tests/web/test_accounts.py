@@ -21,7 +21,7 @@ def who(client):
 
 def test_a_name_and_a_password_let_one_in_where_one_wanted_to_go(client):
     anna = accounts.make_user("anna", password="correct horse battery")
-    told = {"username": "anna", "password": "correct horse battery", "next": "/progress"}
+    told = {"login": "anna", "password": "correct horse battery", "next": "/progress"}
 
     answer = client.post("/sign-in", told)
 
@@ -32,7 +32,7 @@ def test_a_name_and_a_password_let_one_in_where_one_wanted_to_go(client):
 def test_a_wrong_password_is_said_and_the_name_stays(client):
     accounts.make_user("anna", password="correct horse battery")
 
-    answer = client.post("/sign-in", {"username": "anna", "password": "correct"})
+    answer = client.post("/sign-in", {"login": "anna", "password": "correct"})
 
     assert who(client) is None
     assert 'role="alert"' in answer.content.decode()
@@ -41,7 +41,7 @@ def test_a_wrong_password_is_said_and_the_name_stays(client):
 
 def test_signing_in_leads_to_no_other_site(client):
     accounts.make_user("anna", password="correct horse battery")
-    told = {"username": "anna", "password": "correct horse battery", "next": "https://evil.example"}
+    told = {"login": "anna", "password": "correct horse battery", "next": "https://evil.example"}
 
     assert client.post("/sign-in", told)["Location"] == "/"
 
