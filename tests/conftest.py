@@ -29,11 +29,36 @@ os.environ.setdefault("LOOKWHO_SAMPLES", str(samples_folder()))
 os.environ["XDG_CACHE_HOME"] = str(ROOT / ".cache")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
+# Tests that start commands, pools of workers and browsers are long. They come first, so that at the
+# end no process of the run waits for another that has only just begun with one of them.
+SLOW = tuple(f"tests/{name}" for name in ("cli/", "workers/", "web/test_browsing", "bench/"))
+ON_POSTGRESQL = os.environ.get("LOOKWHO_TEST_DATABASE") == "postgresql"
+
 hypothesis.settings.register_profile("here", deadline=None, max_examples=50)
 hypothesis.settings.register_profile(
     "ci", deadline=None, max_examples=50, derandomize=True, database=None, print_blob=True
 )
 hypothesis.settings.load_profile("ci" if UNDER_CI else "here")
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb():
+    """On SQLite the database of the tests is there before they begin: see below."""
+    return not ON_POSTGRESQL
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+    """The database of the tests begins as a copy of one in which all migrations are done."""
+    from django.db import connection  # which other tests need not load
+
+    from tests import migrated
+
+    test = connection.settings_dict["TEST"]
+    if ON_POSTGRESQL:
+        test["TEMPLATE"] = migrated.postgresql_template()
+    else:
+        migrated.copy_sqlite(Path(test["NAME"]))
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +123,19 @@ def pytest_make_collect_report():
     report = yield
     refuse_skip(report)
     return report
+
+
+def uses_database(item: pytest.Item) -> bool:
+    fixtures = {"_django_db_helper", "live_server"}.intersection(getattr(item, "fixturenames", ()))
+    return bool(fixtures) or item.get_closest_marker("django_db") is not None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]):
+    if ON_POSTGRESQL:  # whatever has nothing to do with it has been run on SQLite
+        config.hook.pytest_deselected(items=[item for item in items if not uses_database(item)])
+        items[:] = filter(uses_database, items)
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
 
 
 def pytest_terminal_summary(terminalreporter):

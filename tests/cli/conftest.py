@@ -10,6 +10,7 @@ import pytest
 
 from lookwho.cli import main
 from lookwho.core.weights import default_cache
+from tests import migrated
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,15 @@ def home(tmp_path_factory) -> Path:
 def fresh_home(tmp_path) -> Path:
     """The same for one test alone."""
     return with_models(tmp_path / "home")
+
+
+@pytest.fixture
+def used_home(tmp_path) -> Path:
+    """A home in which Lookwho was started before: to make a new one's database takes seconds."""
+    folder = tmp_path / "used"
+    folder.mkdir()
+    migrated.copy_sqlite(folder / "lookwho.sqlite3")
+    return folder
 
 
 @pytest.fixture

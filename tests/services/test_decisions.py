@@ -68,8 +68,9 @@ def newest_standing():
     person = {}
     # What only a human put there is gone unless that stands.
     dismissed = set(Face.objects.exclude(source="detector").values_list("pk", flat=True))
-    for decision in Decision.objects.filter(revoked_by=None).order_by("pk"):
-        for face in decision.faces.values_list("face", flat=True):
+    standing = Decision.objects.filter(revoked_by=None).order_by("pk").prefetch_related("faces")
+    for decision in standing:
+        for face in (each.face_id for each in decision.faces.all()):
             if decision.verb == "confirm":
                 person[face] = decision.person_id
             elif decision.verb == "reject" and person.get(face) == decision.person_id:
@@ -104,9 +105,8 @@ def check():
     rejected = DecisionFace.objects.filter(decision__verb="reject", decision__revoked_by=None)
     # A face that was confirmed meanwhile may have its old guess until the next pass.
     rejected = rejected.exclude(face__decisions__decision__verb="confirm")
-    for face, who in rejected.values_list("face", "decision__person"):
-        guess = Face.objects.get(pk=face).guess
-        tree = Person.objects.get(pk=who)
+    for each in rejected.select_related("face__guess__root", "decision__person__root"):
+        guess, tree = each.face.guess, each.decision.person
         assert guess is None or (guess.root or guess) != (tree.root or tree)
 
 
