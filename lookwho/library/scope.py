@@ -203,11 +203,11 @@ def scope_of_share(share: Share, purpose: Purpose, *, now: datetime | None = Non
             collections = frozenset(filter(None, [share.collection_id]))
             return _but_for_closed_albums(purpose, collections).within(collections=collections)
         case Share.Kind.PERSON:
-            person = Person.objects.filter(pk=share.person_id, hidden=False).first()
-            if person is not None:
+            person = Person.objects.filter(pk=share.person_id).select_related("root").first()
+            root = person and (person.root or person)
+            if root and not root.hidden:
                 every = frozenset(Collection.objects.values_list("pk", flat=True))
-                root = frozenset({person.root_id or person.pk})
-                return _but_for_closed_albums(purpose, every).within(people=root)
+                return _but_for_closed_albums(purpose, every).within(people=frozenset({root.pk}))
         case _:  # an invitation shows nothing
             pass
     return Scope(purpose=purpose)

@@ -1,14 +1,17 @@
-"""Members: who may sign in, what each may do, how they answer, and who is invited."""
+"""Members: who may sign in, since when and to do what, how they answer, and who is invited."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from uuid import UUID
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
@@ -16,11 +19,14 @@ from django.views.decorators.http import require_POST, require_safe
 from lookwho.core.errors import Invalid, LookwhoError
 from lookwho.library.models.accounts import Role
 from lookwho.library.queries import members as queries
-from lookwho.services import accounts
+from lookwho.services import accounts, entry, mail, misuse
 from lookwho.web.access import for_owners, visitor
+from lookwho.web.address import absolute
 from lookwho.web.answers import answer
+from lookwho.web.told import uuid_of
 
 DAYS = (3, 14, 90)
+ON_A_PAGE = 50
 
 
 @require_safe
@@ -38,10 +44,15 @@ def change(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     row = queries.member(by, uuid)
     if "active" in told:
         row = accounts.set_active(by, row, told["active"] == "1")
-        words = "may sign in again" if row.is_active else "may not sign in any more"
-        return answer(request, f"{row.username} {words}.", back=reverse("members"))
+        words = (
+            _("%(who)s may sign in again.")
+            if row.is_active
+            else _("%(who)s may not sign in any more.")
+        )
+        return answer(request, words % {"who": row.username}, back=reverse("members"))
     row = accounts.set_role(by, row, told.get("role", ""))
-    return answer(request, f"{row.username} is {_CALLED[row.role]} now.", back=reverse("members"))
+    words = _("%(who)s is %(role)s now.") % {"who": row.username, "role": _CALLED[row.role]}
+    return answer(request, words, back=reverse("members"))
 
 
 @require_POST
@@ -51,19 +62,37 @@ def change(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 def invite(request: HttpRequest) -> HttpResponseBase:
     """Make an invitation, and show its link: this once, since only its hash is kept."""
     told = request.POST
-    name, role = told.get("name", ""), told.get("role", "")
+    name, role, email = told.get("name", ""), told.get("role", ""), told.get("email", "")
     try:
         days = told.get("days", "")
         if not (days.isascii() and days.isdecimal() and len(days) < 4):
-            raise Invalid("say for how many days the link works")
+            raise Invalid(_("say for how many days the link works"))
         token = accounts.invite(
-            visitor(request), name=name, role=role, lasts=timedelta(days=int(days))
+            visitor(request),
+            name=name,
+            role=role,
+            email=email,
+            lasts=timedelta(days=int(days)),
+            here=request.build_absolute_uri("/"),
         )
     except LookwhoError as error:
-        wrong: dict[str, object] = {"error": error.message, "name": name}
+        wrong: dict[str, object] = {"error": error.message, "name": name, "email": email}
         return _page(request, status=error.status, **wrong)
-    link = request.build_absolute_uri(reverse("join", args=[token]))
+    link = absolute(request, reverse("join", args=[token]))
     return _page(request, link=link, invited=accounts.invitation(token))
+
+
+@require_POST
+@never_cache
+@for_owners
+@sensitive_variables("made", "link")
+def let_in(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
+    """Make a link for somebody who was never here: mailed where that is possible, and shown."""
+    by = visitor(request)
+    row = queries.member(by, uuid)
+    made = entry.let_in(by, row, here=request.build_absolute_uri("/"))
+    link = absolute(request, reverse("enter", args=[made.token]))
+    return _page(request, entry_link=link, entering=row, entry_mailed=made.mailed)
 
 
 @require_POST
@@ -71,32 +100,57 @@ def invite(request: HttpRequest) -> HttpResponseBase:
 def revoke(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Withdraw an invitation."""
     share = accounts.revoke_invitation(visitor(request), uuid)
-    whose = f" for {share.name}" if share.name else ""
-    return answer(request, f"The invitation{whose} is withdrawn.", back=reverse("members"))
+    words = _("The invitation is withdrawn.")
+    if share.name:
+        words = _("The invitation for %(who)s is withdrawn.") % {"who": share.name}
+    return answer(request, words, back=reverse("members"))
 
 
 def _page(request: HttpRequest, *, status: int = 200, **more: object) -> HttpResponseBase:
-    user = visitor(request)
+    user, told = visitor(request), request.GET
+    wanted = {name: told.get(name, "").strip()[:200] for name in ("q", "role", "standing", "team")}
+    found = queries.users(
+        user,
+        words=wanted["q"],
+        role=wanted["role"],
+        standing=wanted["standing"],
+        team=uuid_of(wanted["team"]),
+    )
+    page = Paginator(found, ON_A_PAGE).get_page(told.get("page"))
     context = {
-        "members": queries.members(user),
+        "page": page,
+        "members": queries.described(list(page.object_list)),
+        "flagged": {each.user.pk: each.faces for each in misuse.flagged()},
+        "wanted": wanted,
+        "narrowed": any(wanted.values()),
+        "teams": queries.teams(user),
         "invitations": queries.invitations(user),
         "roles": [(role.value, _ROLES[role]) for role in Role],
+        "standings": _STANDINGS,
         "invited_as": [(role, _ROLES[Role(role)]) for role in accounts.INVITED_AS],
         "days": DAYS,
+        "mail": mail.configured(),
         **more,
     }
     return render(request, "lookwho/members.html", context, status=status)
 
 
 _ROLES = {
-    Role.OWNER: "Owner",
-    Role.CURATOR: "Curator",
-    Role.ANNOTATOR: "Annotator",
-    Role.MEMBER: "Member",
+    Role.OWNER: gettext_lazy("Owner"),
+    Role.CURATOR: gettext_lazy("Curator"),
+    Role.ANNOTATOR: gettext_lazy("Annotator"),
+    Role.MEMBER: gettext_lazy("Member"),
 }
 _CALLED = {
-    Role.OWNER.value: "an owner",
-    Role.CURATOR.value: "a curator",
-    Role.ANNOTATOR.value: "an annotator",
-    Role.MEMBER.value: "a member",
+    Role.OWNER.value: gettext_lazy("an owner"),
+    Role.CURATOR.value: gettext_lazy("a curator"),
+    Role.ANNOTATOR.value: gettext_lazy("an annotator"),
+    Role.MEMBER.value: gettext_lazy("a member"),
 }
+_STANDINGS = (
+    ("present", gettext_lazy("Members today")),
+    ("former", gettext_lazy("Former members")),
+    ("always", gettext_lazy("Without a time of membership")),
+    ("new", gettext_lazy("Never signed in")),
+    ("out", gettext_lazy("Shut out")),
+)

@@ -1,12 +1,16 @@
 """Members and invitations through the API: for owners alone."""
 
 import json
+from datetime import date
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from lookwho.library.models import Share, User
-from lookwho.services import accounts
+from lookwho.library.models import Membership, Share, Team, User
+from lookwho.services import accounts, memberships, teams
+from tests.people import a_person
 
 pytestmark = pytest.mark.django_db
 
@@ -22,10 +26,10 @@ def boss():
 
 def test_an_owner_lists_and_changes_members(boss):
     anna = accounts.make_user("Anna")
-    rows = boss.get("/api/v1/members").json()
+    rows = boss.get("/api/v1/members").json()["members"]
     assert [(row["name"], row["role"], row["active"]) for row in rows] == [
-        ("owner", "owner", True),
         ("Anna", "member", True),
+        ("owner", "owner", True),
     ]
 
     answer = boss.patch(f"/api/v1/members/{anna.uuid}", json.dumps({"role": "annotator"}), JSON)
@@ -64,6 +68,64 @@ def test_an_owner_invites_lists_and_withdraws(boss):
         assert boss.post("/api/v1/members/invitations", json.dumps(wrong), JSON).status_code == 422
 
 
+def test_members_are_listed_in_pieces_with_their_times_and_teams(boss):
+    owner, anna = accounts.the_owner(), accounts.make_user("Anna", email="anna@example.org")
+    ben = accounts.make_user("Ben")
+    memberships.add_period(owner, anna, date(2020, 1, 1), date(2020, 12, 31))
+    team = teams.make(owner, "Board")
+    teams.add(owner, team.uuid, [ben])
+    person, _ = a_person("Anna Smit")
+    told = {"person": str(person.uuid)}
+    assert boss.put(f"/api/v1/members/{anna.uuid}/person", told, JSON).json()["person"]
+
+    names, cursor = [], ""
+    while cursor is not None:
+        part = boss.get("/api/v1/members", {"limit": 2, "cursor": cursor}).json()
+        names += [row["name"] for row in part["members"]]
+        cursor = part["next"]
+        assert part["total"] == 3
+    one = boss.get(f"/api/v1/members/{anna.uuid}").json()
+
+    assert names == ["Anna", "Ben", "owner"]
+    assert (one["former"], one["email"]) == (True, "anna@example.org")
+    assert one["memberships"] == [{"since": "2020-01-01", "until": "2020-12-31", "source": "hand"}]
+    assert one["person"] == str(person.uuid)
+    for asked, expected in (
+        ({"q": "EXAMPLE anna"}, ["Anna"]),
+        ({"standing": "former"}, ["Anna"]),
+        ({"standing": "present"}, ["Ben", "owner"]),
+        ({"standing": "always", "role": "member"}, ["Ben"]),
+        ({"team": str(team.uuid)}, ["Ben"]),
+        ({"role": "owner"}, ["owner"]),
+        ({"q": "nobody"}, []),
+    ):
+        found = boss.get("/api/v1/members", asked).json()["members"]
+        assert [row["name"] for row in found] == expected, asked
+    assert boss.get("/api/v1/members", {"cursor": "x"}).status_code == 422
+    answer = boss.put(f"/api/v1/members/{anna.uuid}/person", {"person": None}, JSON)
+    assert answer.json()["person"] is None
+
+
+def test_the_list_asks_the_database_as_often_for_many_as_for_few(boss):
+    def asked():
+        with CaptureQueriesContext(connection) as queries:
+            assert boss.get("/api/v1/members", {"limit": 500}).status_code == 200
+        return len(queries)
+
+    def add(count):
+        start = User.objects.count()
+        rows = [User(username=f"m{start + number}") for number in range(count)]
+        User.objects.bulk_create(rows)
+        Membership.objects.bulk_create(Membership(user=row, since=date(2024, 1, 1)) for row in rows)
+        team = Team.objects.get_or_create(title="All")[0]
+        team.users.add(*rows)
+
+    add(5)
+    few = asked()
+    add(495)
+    assert asked() == few
+
+
 @pytest.mark.parametrize("role", ("curator", "annotator", "member"))
 def test_others_get_nothing_and_change_nothing(boss, role):
     owner = accounts.the_owner()
@@ -74,6 +136,9 @@ def test_others_get_nothing_and_change_nothing(boss, role):
 
     for method, path in (
         ("get", "/members"),
+        ("get", "/members?limit=x"),
+        ("get", f"/members/{owner.uuid}"),
+        ("put", f"/members/{owner.uuid}/person"),
         ("patch", f"/members/{owner.uuid}"),
         ("get", "/members/invitations"),
         ("post", "/members/invitations"),

@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -7,8 +8,19 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookwho.library.models import Collection, Face, Location, Media, Person, User
-from lookwho.library.scope import Purpose, Scope, faces_of, scope_of
+from lookwho.library.models import (
+    Album,
+    Collection,
+    Face,
+    Location,
+    Media,
+    Membership,
+    Person,
+    Share,
+    Team,
+    User,
+)
+from lookwho.library.scope import Purpose, Scope, faces_of, scope_of, scope_of_share
 from tests.gallery import NOON, draw, make_album, make_collection, make_member, make_photo
 
 Role, Policy = User.Role, Collection.Policy
@@ -319,3 +331,294 @@ def test_the_database_allows_what_the_words_say(db, seed):
         assert set(scope.media().values_list("pk", flat=True)) == expected
         faces = Face.objects.filter(media__in=expected)
         assert set(scope.faces()) == set(faces)
+
+
+# --- members, former members and teams, against plain words ---
+
+TODAY = date(2025, 6, 1)
+
+
+@dataclass
+class Shelf:
+    """What a photo is in, in plain words."""
+
+    photo: Media
+    day: date
+    present: bool
+    policies: set[str]  # of the collections in which it lies
+    albums: list[Album]
+
+
+def spans(periods, purpose):
+    """The days that a former member may see; None for all days."""
+    if not periods or any(first <= TODAY and (last or TODAY) >= TODAY for first, last in periods):
+        return None
+    before = timedelta(days=31 if purpose == Purpose.FIND_SELF else 0)
+    return [(first - before, last) for first, last in periods]
+
+
+def may_see(periods, teams, shelf, purpose):
+    """Whether a member may see a photo: what the site promises, said without any query."""
+    days = spans(periods, purpose)
+
+    def within(day):
+        if days is None:
+            return True
+        return day is not None and any(a <= day and (b is None or day <= b) for a, b in days)
+
+    def is_open(album):
+        theirs = set(album.teams.all())
+        return (
+            not (album.hidden or album.processing)
+            and (not theirs or bool(theirs & teams))
+            and within(album.date)
+        )
+
+    if purpose == Purpose.NAME or not shelf.present:
+        return False
+    if any(is_open(album) for album in shelf.albums):
+        return True
+    policies = {Policy.OPEN} if purpose == Purpose.BROWSE else {Policy.OPEN, Policy.OWN}
+    return bool(shelf.policies & policies) and not shelf.albums and within(shelf.day)
+
+
+def a_day(generator):
+    return TODAY + timedelta(days=int(generator.integers(-400, 60)))
+
+
+def some_periods(generator):
+    """Up to three stretches that do not overlap; some end on the last day before the next."""
+    ends = sorted({a_day(generator) for _ in range(2 * int(generator.integers(0, 4)))})
+    pairs = list(zip(ends[::2], ends[1::2], strict=False))
+    if pairs and generator.random() < 0.3:
+        pairs[-1] = (pairs[-1][0], None)
+    return pairs
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_members_see_what_the_plain_words_say(db, seed):
+    generator = np.random.default_rng(seed)
+    teams = [Team.objects.create(title=title) for title in "ABC"]
+    collections = [make_collection(policy=policy) for policy in Policy]
+    albums = []
+    for _ in range(8):
+        album = make_album(
+            date=a_day(generator) if generator.random() < 0.8 else None,
+            hidden=bool(generator.random() < 0.2),
+            processing=bool(generator.random() < 0.1),
+        )
+        album.teams.set(team for team in teams if generator.random() < 0.2)
+        albums.append(album)
+    shelves = []
+    for number in range(40):
+        day = a_day(generator)
+        photo = make_photo(taken_at=NOON.replace(year=day.year, month=day.month, day=day.day))
+        places = [each for each in collections if generator.random() < 0.4] or collections[:1]
+        for each in places:
+            Location.objects.create(collection=each, media=photo, path=f"{number}.jpg")
+        inside = [each for each in albums if generator.random() < 0.15]
+        for each in inside:
+            each.items.create(media=photo)
+        hidden = bool(generator.random() < 0.1)
+        Media.objects.filter(pk=photo.pk).update(hidden=hidden, present=not hidden)
+        shelves.append(Shelf(photo, day, not hidden, {each.policy for each in places}, inside))
+
+    for number in range(6):
+        user, periods = make_member(f"m{number}"), some_periods(generator)
+        for since, until in periods:
+            Membership.objects.create(user=user, since=since, until=until)
+        theirs = {team for team in teams if generator.random() < 0.4}
+        user.teams.set(theirs)
+        for purpose in Purpose:
+            expected = {
+                each.photo.pk for each in shelves if may_see(periods, theirs, each, purpose)
+            }
+            scope = scope_of(user, purpose, today=TODAY)
+            assert set(scope.media().values_list("pk", flat=True)) == expected, (periods, purpose)
+
+
+FIRST, LAST = date(2024, 9, 1), date(2024, 12, 31)
+SECOND = date(2025, 3, 1), date(2025, 4, 30)
+
+
+@pytest.mark.parametrize("album", (True, False))
+@pytest.mark.parametrize(
+    ("day", "browse", "find_self"),
+    (
+        (FIRST - timedelta(days=32), False, False),
+        (FIRST - timedelta(days=31), False, True),  # the month before they joined
+        (FIRST - timedelta(days=1), False, True),
+        (FIRST, True, True),
+        (LAST, True, True),
+        (LAST + timedelta(days=1), False, False),  # between two memberships
+        (SECOND[0] - timedelta(days=32), False, False),
+        (SECOND[0] - timedelta(days=31), False, True),
+        (SECOND[0], True, True),
+        (SECOND[1], True, True),
+        (SECOND[1] + timedelta(days=1), False, False),
+    ),
+)
+def test_a_former_member_sees_the_first_and_the_last_day_and_none_between(
+    db, album, day, browse, find_self
+):
+    user = make_member()
+    for since, until in ((FIRST, LAST), SECOND):
+        Membership.objects.create(user=user, since=since, until=until)
+    if album:  # an album is of its own day, whatever the photos say of theirs
+        make_album(make_photo(), date=day)
+    else:
+        taken_at = NOON.replace(year=day.year, month=day.month, day=day.day)
+        make_photo(collection=make_collection(policy=Policy.OPEN), taken_at=taken_at)
+
+    for purpose, seen in ((Purpose.BROWSE, browse), (Purpose.FIND_SELF, find_self)):
+        assert scope_of(user, purpose, today=TODAY).media().exists() == seen
+
+
+def test_an_album_without_a_date_is_for_members_of_today(db):
+    make_album(make_photo(), date=None)
+    user = make_member()
+    seen = []
+    for until in (TODAY, TODAY - timedelta(days=1)):
+        Membership.objects.create(user=user, since=FIRST, until=until)
+        seen.append(scope_of(user, Purpose.FIND_SELF, today=TODAY).media().exists())
+        Membership.objects.all().delete()
+
+    assert seen == [True, False]
+
+
+def test_a_membership_that_is_still_to_come_opens_nothing_yet(db):
+    tomorrow = TODAY + timedelta(days=1)
+    make_album(make_photo(), date=TODAY - timedelta(days=40))
+    make_album(make_photo(), date=TODAY)
+    user = make_member()
+    Membership.objects.create(user=user, since=tomorrow)
+
+    assert scope_of(user, Purpose.BROWSE, today=TODAY).media().count() == 0
+    assert scope_of(user, Purpose.FIND_SELF, today=TODAY).media().count() == 1  # the month before
+    assert scope_of(user, Purpose.BROWSE, today=tomorrow).media().count() == 2
+
+
+@pytest.mark.parametrize("role", (Role.OWNER, Role.CURATOR))
+def test_who_looks_after_the_photos_sees_them_whatever_their_membership(library, role):
+    user = make_member(role=role)
+    Membership.objects.create(user=user, since=FIRST, until=LAST)
+
+    assert named(library, scope_of(user, Purpose.BROWSE, today=TODAY)) == PRESENT
+
+
+def test_an_album_of_two_teams_is_seen_by_either_and_by_no_other(db):
+    photo = make_photo(collection=make_collection(policy=Policy.OPEN))
+    album = make_album(photo)
+    teams = [Team.objects.create(title=title) for title in "ABC"]
+    album.teams.set(teams[:2])
+    users = [make_member(title) for title in "abcd"]
+    for user, team in zip(users, teams, strict=False):
+        team.users.add(user)
+
+    seen = [scope_of(user, Purpose.BROWSE).media().exists() for user in users]
+
+    # Although the photo lies in an open collection, too.
+    assert seen == [True, True, False, False]
+
+
+def test_a_photo_in_a_hidden_and_in_a_visible_album_is_seen_in_the_visible_one(db):
+    photo = make_photo(collection=make_collection(policy=Policy.OPEN))
+    make_album(photo, hidden=True)
+    user = make_member()
+    assert not scope_of(user, Purpose.FIND_SELF).media().exists()
+
+    make_album(photo)
+
+    assert scope_of(user, Purpose.BROWSE).media().get() == photo
+
+
+# --- links ---
+
+
+@pytest.fixture
+def linked(db):
+    """A photo with Anna in each place that a link may open, and what a link of each kind names."""
+    anna = Person.objects.create(name="Anna")
+    collection = make_collection(policy=Policy.CLOSED)
+    photos = {name: make_photo(collection=collection) for name in ("alone", "visible", "hidden")}
+    albums = {
+        "visible": make_album(photos["visible"]),
+        "hidden": make_album(photos["hidden"], hidden=True),
+    }
+    photos["team"] = make_photo(collection=collection)
+    make_album(photos["team"]).teams.add(Team.objects.create(title="A"))
+    photos["elsewhere"] = make_photo(collection=make_collection(policy=Policy.OPEN))
+    for photo in photos.values():
+        Face.objects.create(media=photo, person=anna, x1=0, y1=0, x2=1, y2=1)
+    return photos, albums, collection, anna
+
+
+def a_link(**more):
+    later = timezone.now() + timedelta(days=1)
+    told = {"kind": Share.Kind.ALBUM, "expires_at": later, **more}
+    return Share.objects.create(token_hash=bytes([Share.objects.count()]) * 32, **told)
+
+
+@pytest.mark.parametrize(
+    ("kind", "opens"),
+    (
+        ("visible album", {"visible"}),
+        ("hidden album", set()),
+        ("collection", {"alone", "visible"}),
+        ("person", {"alone", "visible", "elsewhere"}),
+        ("invitation", set()),
+    ),
+)
+def test_a_link_opens_what_it_names_while_it_lives(linked, kind, opens):
+    photos, albums, collection, anna = linked
+    named_by = {
+        "visible album": {"album": albums["visible"]},
+        "hidden album": {"album": albums["hidden"]},
+        "collection": {"kind": Share.Kind.COLLECTION, "collection": collection},
+        "person": {"kind": Share.Kind.PERSON, "person": anna},
+        "invitation": {"kind": Share.Kind.INVITATION},
+    }[kind]
+    now = timezone.now()
+    live, only_mine = a_link(**named_by), a_link(**named_by, only_mine=True)
+    expired = a_link(**named_by | {"expires_at": now})
+    revoked = a_link(**named_by, revoked_at=now)
+
+    def opened(share, purpose):
+        scope = scope_of_share(share, purpose, now=now)
+        assert not scope.names
+        return named(photos, scope)
+
+    for purpose in (Purpose.BROWSE, Purpose.FIND_SELF):
+        assert opened(live, purpose) == opens
+        assert opened(expired, purpose) == opened(revoked, purpose) == set()
+    assert opened(only_mine, Purpose.FIND_SELF) == opens
+    assert opened(only_mine, Purpose.BROWSE) == opened(live, Purpose.NAME) == set()
+
+
+def test_a_link_to_somebody_who_was_merged_is_to_whom_they_were_merged_into(linked):
+    photos, _, _, anna = linked
+    ben = Person.objects.create(name="Ben")
+    Face.objects.filter(media=photos["alone"]).update(person=ben)
+    share = a_link(kind=Share.Kind.PERSON, person=anna)
+    Person.objects.filter(pk=anna.pk).update(merged_into=ben, root=ben)
+
+    seen = named(photos, scope_of_share(share, Purpose.BROWSE))
+
+    assert seen == {"alone", "visible", "elsewhere"}
+
+
+def test_a_link_to_somebody_who_was_hidden_opens_nothing(linked):
+    photos, _, _, anna = linked
+    share = a_link(kind=Share.Kind.PERSON, person=anna)
+    Person.objects.filter(pk=anna.pk).update(hidden=True)
+
+    assert named(photos, scope_of_share(share, Purpose.BROWSE)) == set()
+
+
+def test_a_link_to_somebody_merged_into_somebody_hidden_opens_nothing(linked):
+    photos, _, _, anna = linked
+    share = a_link(kind=Share.Kind.PERSON, person=anna)
+    ben = Person.objects.create(name="Ben", hidden=True)
+    Person.objects.filter(pk=anna.pk).update(merged_into=ben, root=ben)
+
+    assert named(photos, scope_of_share(share, Purpose.BROWSE)) == set()
