@@ -3,6 +3,9 @@
 They lie in settings.UPLOADS, each upload in a folder of its own. While it is written the folder is
 hidden, so that no import looks into it; one rename, just before the import is written down, makes
 it count. So what dies on the way leaves a hidden folder at most, which `sweep_uploads` removes.
+
+Files that come in pieces (`services.receiving`) are complete when they come here: `join` puts them
+into a folder of their album and day, which one import looks through for all that came meanwhile.
 """
 
 from __future__ import annotations
@@ -15,12 +18,15 @@ import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
+from lookwho.core.entries import MAX_FILE
 from lookwho.core.errors import (
     Forbidden,
     ImageTooLarge,
@@ -33,13 +39,17 @@ from lookwho.core.errors import (
 from lookwho.core.kinds import kind_of
 from lookwho.core.limits import MAX_BYTES
 from lookwho.files.walk import ENDINGS
-from lookwho.library.models import Collection, Job, Location, User
+from lookwho.library.models import Album, Collection, Job, Location, User
 from lookwho.library.paths import escaped
-from lookwho.services import accounts, albums
+from lookwho.services import accounts, albums, work
 from lookwho.services.intake import enqueue_import
 
 # An upload that was not written to for so long has died. The slowest line brings a piece sooner.
 DEAD_AFTER = 6 * 3600.0
+# The folder of files that come in pieces, which has a sweeping of its own.
+RECEIVING = ".receiving"
+# An import waits so long for what comes right after.
+GATHER = timedelta(seconds=1)
 _LONGEST_NAME = 120  # bytes; file systems take 255, and other programs add to a name
 _HEAD = 512
 _MEGA = 1_000_000
@@ -106,13 +116,13 @@ def add_uploads(files: Iterable[Upload], *, by: User, album_title: str = "") -> 
             # As the last thing before the commit: dying in between is a matter of microseconds,
             # and `sweep_uploads` sees to it.
             hidden.rename(folder / token)
-            _sync(folder)
+            sync(folder)
         return Added(job, refused)
     except BaseException as error:
         shutil.rmtree(hidden, ignore_errors=True)
         shutil.rmtree(folder / token, ignore_errors=True)
         if isinstance(error, OSError):
-            raise _of_the_disk(error, folder, sum(file.size or 0 for file in brought)) from error
+            raise of_the_disk(error, folder, sum(file.size or 0 for file in brought)) from error
         raise
 
 
@@ -148,7 +158,7 @@ def sweep_uploads(*, now: float | None = None) -> int:
     swept = 0
     imported: set[str] | None = None
     for entry in sorted(folder.iterdir()):
-        if _last_written(entry) > now - DEAD_AFTER:
+        if entry.name == RECEIVING or _last_written(entry) > now - DEAD_AFTER:
             continue
         if entry.name.startswith("."):
             shutil.rmtree(entry, ignore_errors=True)
@@ -166,7 +176,7 @@ def _imported() -> set[str]:
     found: set[str] = set()
     jobs = Job.objects.filter(kind=Job.Kind.IMPORT)
     for payload in jobs.values_list("payload", flat=True).iterator():
-        found.update(payload.get("paths") or ())
+        found.update(path.partition("/")[0] for path in payload.get("paths") or ())
     lie = Location.objects.filter(collection=uploads_collection())
     found.update(path.partition("/")[0] for path in lie.values_list("path", flat=True).iterator())
     return found
@@ -180,6 +190,59 @@ def _last_written(entry: Path) -> float:
         return float("inf")
 
 
+def join(part: Path, name: str, kind: str, *, album: Album | None, by: User | None) -> Job:
+    """Put a file that is complete among the uploads; return the import that will find it.
+
+    In the caller's transaction. The file is in both places afterwards: the caller removes `part`
+    once that has ended.
+
+    Args:
+        part: the file, on the same disk.
+        name: what its owner calls it.
+        kind: as `core.kinds` names it.
+        album: what it joins.
+        by: whose it is, where there is no album.
+    """
+    whose = album.uuid.hex if album else f"{by.uuid.hex if by else 'photos'}"
+    folder = Path(settings.UPLOADS) / whose / timezone.localdate().isoformat()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _put(part, folder, safe_name(name, kind))
+    sync(folder)
+    return import_of(folder, album)
+
+
+@transaction.atomic
+def import_of(folder: Path, album: Album | None) -> Job:
+    """Let an import of a folder among the uploads wait, or return the one that waits already."""
+    path = folder.relative_to(settings.UPLOADS).as_posix()
+    payload = {
+        "collection": uploads_collection().pk,
+        "album": album and album.pk,
+        "paths": [escaped(path)],
+    }
+    key = f"uploads:{album.pk if album else 0}:{path}"[:100]
+    job = work.enqueue(Job.Kind.IMPORT, payload, dedupe_key=key, run_at=timezone.now() + GATHER)
+    return job or Job.objects.get(dedupe_key=key, state=Job.State.WAITING)
+
+
+def _put(part: Path, folder: Path, name: str) -> None:
+    """Give a file a second name in a folder: one that is free there."""
+    for free in _numbered(*os.path.splitext(name)):
+        try:
+            os.link(part, folder / free)
+            return
+        except FileExistsError:
+            if os.path.samefile(part, folder / free):  # whoever did this before died of it
+                return
+        except OSError:  # a disk on which a file has one name only
+            apart = folder / part.name
+            apart.mkdir(mode=0o700, exist_ok=True)
+            hidden = apart / f".{name}"
+            shutil.copyfile(part, hidden)
+            hidden.rename(apart / name)
+            return
+
+
 # --- storing ---
 
 
@@ -191,22 +254,22 @@ def _store(folder: Path, files: Sequence[Upload]) -> tuple[Refused, ...]:
     for number, file in enumerate(files):
         part = folder / f".{number}.part"
         try:
-            kind = _write(part, file)
+            kind = write(part, file)
         except InputError as error:
             part.unlink(missing_ok=True)
             shown = safe_name(file.name or "", "") or "a file without a name"
             refused.append(Refused(shown, error))
             continue
-        name = _free(safe_name(file.name or "", kind), taken)
+        name = free_name(safe_name(file.name or "", kind), taken)
         part.rename(folder / name)
     if not taken:
         what = "; ".join(f"{each.name}: {each.error.message}" for each in refused[:3])
         raise Invalid(f"there is no photo among these files. {what}".strip())
-    _sync(folder)
+    sync(folder)
     return tuple(refused)
 
 
-def _write(part: Path, file: Upload) -> str:
+def write(part: Path, file: Upload) -> str:
     """Write one file, and return its kind once its first bytes tell.
 
     Raises:
@@ -220,13 +283,22 @@ def _write(part: Path, file: Upload) -> str:
             if not kind:
                 head += chunk[:_HEAD]
                 kind = kind_of(head) if len(head) >= _HEAD else ""
-            most = MAX_BYTES.get(kind, 1 << 30)
-            if size > most:
-                raise ImageTooLarge(f"the file has more than {most // _MEGA} million bytes")
+            check_bytes(kind, size)
         kind = kind or kind_of(head)
         to.flush()
         os.fsync(to.fileno())
     return kind
+
+
+def check_bytes(kind: str, size: int) -> None:
+    """Refuse a picture of that kind that has more bytes than are read.
+
+    Raises:
+        ImageTooLarge: see above.
+    """
+    most = MAX_BYTES.get(kind, MAX_FILE)
+    if size > most:
+        raise ImageTooLarge(f"the file has more than {most // _MEGA} million bytes")
 
 
 def safe_name(name: str, kind: str) -> str:
@@ -253,7 +325,7 @@ def safe_name(name: str, kind: str) -> str:
     return stem + ending[:_LONGEST_NAME]
 
 
-def _free(name: str, taken: set[str]) -> str:
+def free_name(name: str, taken: set[str]) -> str:
     """Return a name that no other file of the upload has, in small letters or capitals."""
     stem, ending = os.path.splitext(name)
     for free in _numbered(stem, ending):
@@ -271,7 +343,7 @@ def _numbered(stem: str, ending: str) -> Iterator[str]:
         number += 1
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     """See to it that the names in a folder are on the disk."""
     if os.name == "posix":
         opened = os.open(folder, os.O_RDONLY)
@@ -281,7 +353,7 @@ def _sync(folder: Path) -> None:
             os.close(opened)
 
 
-def _of_the_disk(error: OSError, folder: Path, wanted: int) -> LookwhoError:
+def of_the_disk(error: OSError, folder: Path, wanted: int) -> LookwhoError:
     """Say what is wrong with the disk, and how much room is missing for so many bytes."""
     if error.errno not in _FULL:
         return StorageReadOnly(f"nothing can be written to {str(folder)!r}: {error.strerror}")

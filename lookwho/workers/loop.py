@@ -34,8 +34,12 @@ PULSE = 10.0
 GRACE = 3.0
 # How often whoever groups also tidies, when idle, in seconds.
 TIDY = 600.0
+# How often whoever imports looks after watched folders and albums that fill, when idle, in seconds.
+TEND = 5.0
 # When what failed is tried again.
 SOON, LATER = timedelta(seconds=5), timedelta(seconds=60)
+# Jobs by which photos come in: when one ends, somebody may be waiting to see them.
+_TAKES_IN = (Job.Kind.IMPORT, Job.Kind.UNPACK)
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +60,7 @@ class Loop:
         self._pause = 0.0
         # Not at the start, when everybody waits for something to happen.
         self._tidied = time.monotonic() - TIDY + 60
+        self._tended = 0.0
 
     def run(self) -> None:
         """Go on until `stop` is set."""
@@ -83,6 +88,8 @@ class Loop:
                 patiently(lambda: end(claimed.pk, claimed.ticket), self._stop)
         finally:
             self.attempt = None
+        if claimed.kind in _TAKES_IN:
+            patiently(kinds.settle, self._stop)
         self._stop.wait(self._pause)
         return True
 
@@ -90,6 +97,9 @@ class Loop:
         if Job.Kind.GROUP in self._kinds and time.monotonic() - self._tidied > TIDY:
             self._tidied = time.monotonic()
             kinds.tidy()
+        if Job.Kind.IMPORT in self._kinds and time.monotonic() - self._tended > TEND:
+            self._tended = time.monotonic()
+            kinds.tend()
 
     def _tried(self, attempt: Attempt) -> Callable[[int, str], None]:
         """Carry a job out, and return how it is to be ended."""
