@@ -4,6 +4,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from django.utils import timezone
 
 from lookwho.core.vectors import unit
 from lookwho.library import vectors
@@ -13,11 +14,15 @@ from lookwho.library.models import (
     Collection,
     Embedding,
     Face,
+    Guest,
     Location,
     Media,
     Pack,
+    Reference,
+    Share,
     User,
 )
+from lookwho.services import consents
 
 DIM = 128
 NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -88,6 +93,37 @@ def make_faces(rows, *, pack=None):
 def face_in(media):
     """The first face of a photo."""
     return media.faces.order_by("pk").first()
+
+
+def consented(user):
+    """The same user, who has agreed to be found by selfies."""
+    consents.give(user, consents.FIND, version=consents.newest(consents.FIND).version)
+    return user
+
+
+def make_selfie(user, vector=None, *, pack=None, **more):
+    """A selfie that was looked at, of a user or a guest; there is no file."""
+    whose = {"guest" if isinstance(user, Guest) else "user": user}
+    reference = Reference.objects.create(**{**whose, "state": Reference.State.DONE, **more})
+    if vector is not None:
+        Embedding.objects.create(
+            reference=reference, pack=pack or make_pack(), vector=vector.astype("<f4").tobytes()
+        )
+    return reference
+
+
+def make_guest(email="", lasts=timedelta(days=30), **link):
+    """Somebody who follows a link, to an album unless it says otherwise."""
+    now = timezone.now()
+    number = next(_numbers)
+    share = Share.objects.create(
+        **{"kind": Share.Kind.ALBUM, "only_mine": True, **link},
+        token_hash=number.to_bytes(32, "big"),
+        expires_at=now + timedelta(days=60),
+    )
+    return Guest.objects.create(
+        share=share, token_hash=number.to_bytes(32, "little"), email=email, keep_until=now + lasts
+    )
 
 
 def make_member(name="mia", role=User.Role.MEMBER, **more):

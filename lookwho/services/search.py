@@ -1,25 +1,30 @@
-"""Search: who is near a face, and what a member may see for being in it.
+"""Search: who is found in which photos, and what somebody may see for being in them.
 
-A member is found by their own selfies (`services.selfies`), in what they may search, and gets
-only photos that are probably theirs: from `SAME` on as theirs, from `MAYBE` on as perhaps theirs.
-What is only perhaps theirs is offered where they may see the photo anyway.
+Somebody is found by their own selfies (`services.selfies`), in what they may search, and gets only
+photos that are probably theirs: from `SAME` on as theirs, from `MAYBE` on as perhaps theirs. What
+is only perhaps theirs is offered where they may see the photo anyway. A member is found by what
+humans said of their faces, too; a guest, whom nobody knows, by selfies alone.
+
+Nothing of an answer is kept but in memory, and there only which face to ask for: what is shown is
+computed from what is stored at that moment.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date
+from typing import NamedTuple
 
 import numpy as np
-from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from lookwho.core.errors import NotFound
 from lookwho.core.match import SAME, Query, reach, score_nearest
 from lookwho.core.types import FloatArray
 from lookwho.library import vectors
@@ -28,53 +33,85 @@ from lookwho.library.models import (
     DecisionFace,
     Embedding,
     Face,
+    Guest,
     Media,
     Pack,
     Person,
     Reference,
-    SearchLog,
-    User,
 )
-from lookwho.library.scope import Purpose, Scope, scope_of
-from lookwho.services.selfies import add_selfie, remove_selfie, run_reference, sweep_selfies
+from lookwho.library.queries import passes
+from lookwho.library.scope import Purpose, Scope, scope_of, scope_of_share
+from lookwho.library.vectors.listing import listed
+from lookwho.services import searched
+from lookwho.services.resembling import Suggestion, find_by_face
+from lookwho.services.selfies import (
+    Seeker,
+    add_selfie,
+    remove_selfie,
+    run_reference,
+    sweep_selfies,
+)
 
 __all__ = [
     "MAYBE",
+    "Hit",
     "Match",
+    "Seeker",
     "Suggestion",
     "add_selfie",
     "find_by_face",
+    "hits",
     "may_see",
     "my_photos",
     "own_face",
     "remove_selfie",
     "run_reference",
+    "scope_for",
     "sweep_selfies",
 ]
 
-# From here on a photo is offered as perhaps the member's own.
+# From here on a photo is offered as perhaps one's own.
 MAYBE = 0.1
 # The most faces that one search looks at. Of more, all of them near, the rest counts as strangers.
 MOST = 2000
-# Of the faces near one that somebody asks about, as many are enough to tell who it may be.
-NEIGHBOURS = 500
-# A search is logged once in so long.
-LOG_EVERY = timedelta(hours=1)
-# For how many seconds a member's photos are taken to be all there are: a page of thumbnails asks
+# For how many seconds somebody's photos are taken to be all there are: a page of thumbnails asks
 # for each of them. Those that are known are looked up afresh each time.
 REFUSAL_LASTS = 2.0
 REMEMBERED = 1000
 
 
+class Hit(NamedTuple):
+    """A photo that is probably somebody's, as ids.
+
+    Attributes:
+        face: the face that is theirs.
+        media: the photo.
+        day: of it.
+        distance: 1 - cosine to their selfies; None for one that was confirmed, too far to be found.
+        probability: that it is theirs, among so many faces; 1 where that was confirmed.
+    """
+
+    face: int
+    media: int
+    day: date
+    distance: float | None
+    probability: float
+
+    @property
+    def mine(self) -> bool:
+        """Whether Lookwho says that it is theirs, and not only that it may be."""
+        return self.probability >= SAME
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A photo that is probably the member's.
+    """A photo that is probably somebody's; see `Hit`.
 
     Attributes:
         face: the face that is theirs.
         media: the photo, also as `face.media`.
-        distance: 1 - cosine to their selfies; None for one that was confirmed, too far to be found.
-        probability: that it is theirs, among so many faces; 1 where that was confirmed.
+        distance: 1 - cosine to their selfies, or None.
+        probability: that it is theirs.
     """
 
     face: Face
@@ -93,130 +130,101 @@ class Match:
         return self.probability >= SAME
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """Who a face may be.
+def my_photos(seeker: Seeker, *, limit: int = MOST) -> list[Match]:
+    """Return the photos that somebody is in, or may be in, the newest first; one match a photo.
 
-    Attributes:
-        person: named, and not merged into another.
-        face: theirs, the one that is most likely the same person.
-        distance: 1 - cosine.
-        probability: that it is this person.
+    They are sought by their selfies. Faces that were confirmed as the person this user is are
+    theirs, and faces that were confirmed as somebody else are not.
     """
+    found = hits(seeker, limit=limit)
+    rows = Face.objects.filter(pk__in=listed([hit.face for hit in found])).select_related("media")
+    faces = {face.pk: face for face in rows}
+    return [
+        Match(faces[hit.face], faces[hit.face].media, hit.distance, hit.probability)
+        for hit in found
+        if hit.face in faces  # gone since a moment
+    ]
 
-    person: Person
-    face: Face
-    distance: float
-    probability: float
 
+def hits(
+    seeker: Seeker, *, limit: int = MOST, scope: Scope | None = None, log: bool = True
+) -> list[Hit]:
+    """Return what `my_photos` returns as ids: for pages that show a few of many.
 
-def my_photos(user: User, *, limit: int = MOST) -> list[Match]:
-    """Return the photos that a user is in, or may be in, the newest first; one match a photo.
-
-    They are sought by the user's selfies. Faces that were confirmed as the person this user is
-    are theirs, and faces that were confirmed as somebody else are not.
+    Args:
+        seeker: who is sought.
+        limit: the most faces to look at.
+        scope: what `scope_for` says that they may search, if that was just asked.
+        log: whether to write the search down: not where Lookwho itself asks.
     """
-    if not (user.is_authenticated and user.is_active):
+    scope = scope or scope_for(seeker, Purpose.FIND_SELF)
+    if scope is None:
         return []
-    scope = scope_of(user, Purpose.FIND_SELF)
-    asked = _asked(user, scope)
-    matches = _matches(user, asked, limit)
-    _remember(user, asked, matches)
-    if asked.references:
-        _log(user, scope.purpose, sum(match.mine for match in matches))
-    return matches
+    asked = _asked(seeker, scope)
+    if not (asked.references or asked.mine):
+        return []
+    found, others = _hits(seeker, asked, limit)
+    _remember(seeker, asked, found)
+    if log and asked.references:
+        searched.note(seeker, scope.purpose, sum(hit.mine for hit in found), others)
+    return found
 
 
-def may_see(user: User, media: Media) -> bool:
-    """Return whether a user may see a photo: pages, pictures and API all ask here.
+def may_see(seeker: Seeker, media: Media) -> bool:
+    """Return whether somebody may see a photo: pages, pictures and API all ask here.
 
     They may see what they may browse, and what is theirs in what they may search.
     """
-    if not (user.is_authenticated and user.is_active):
+    scope = scope_for(seeker, Purpose.BROWSE)
+    if scope is None:
         return False
-    if scope_of(user, Purpose.BROWSE).media().filter(pk=media.pk).exists():
+    if scope.media().filter(pk=media.pk).exists():
         return True
-    return own_face(user, media) is not None
+    return own_face(seeker, media) is not None
 
 
-def own_face(user: User, media: Media) -> int | None:
-    """Return the id of the face that makes a photo this user's, or None where it is not theirs."""
-    if not (user.is_authenticated and user.is_active):
+def own_face(seeker: Seeker, media: Media) -> int | None:
+    """Return the id of the face that makes a photo somebody's, or None where it is not theirs."""
+    scope = scope_for(seeker, Purpose.FIND_SELF)
+    if scope is None:
         return None
-    asked = _asked(user, scope_of(user, Purpose.FIND_SELF))
+    asked = _asked(seeker, scope)
     if not (asked.references or asked.mine):
         return None
-    known = _found.get(user.pk)
+    known = _found.get(_key(seeker))
     face = known.faces.get(media.pk) if known and known.asked == asked else None
     if face is None:
         if known and known.asked == asked and time.monotonic() < known.until:
             return None
-        face = _remember(user, asked, _matches(user, asked, MOST)).get(media.pk)
+        found, _ = _hits(seeker, asked, MOST)
+        face = _remember(seeker, asked, found).get(media.pk)
     # What is remembered only tells which face to ask for. Whether it may be seen is asked now.
-    allowed = face and asked.faces().filter(pk=face, media=media.pk).exists()
-    return face if allowed else None
+    if face is None or not asked.faces().filter(pk=face, media=media.pk).exists():
+        return None
+    return None if asked.rejected([face]) else face
 
 
-def find_by_face(scope: Scope, face: Face, *, limit: int = 5) -> list[Suggestion]:
-    """Return the named people that a face may be, the likeliest first.
-
-    By the likeliest face of each: confirmed as theirs, or guessed, which counts for as much as the
-    guess does. Left out are people who are in the same photo, and whom somebody said it is not.
-
-    Raises:
-        NotFound: the face is not in the scope.
-    """
-    if not scope.faces().filter(pk=face.pk).exists():
-        raise NotFound("there is no such face")
-    own = Embedding.objects.filter(face=face).select_related("pack").order_by("-pack").first()
-    if own is None or not scope.names:
-        return []
-    vector = np.frombuffer(own.vector, "<f4")
-    near = vectors.nearest(scope, vector, own.pack, limit=NEIGHBOURS, within=reach())
-    total = max(vectors.searched(scope), len(near.face_ids))
-    scores = score_nearest(near.distances, total)
-    told = dict(
-        zip(
-            near.face_ids.tolist(),
-            zip(near.distances.tolist(), scores.probabilities.tolist(), strict=True),
-            strict=True,
-        )
-    )
-    refused = _refused(face)
-    best: dict[int, Suggestion] = {}
-    others = Face.objects.filter(pk__in=list(told)).exclude(media=face.media_id)
-    for other in others.select_related("person__root", "guess__root"):
-        person = other.person or other.guess
-        person = person and (person.root or person)
-        if not person or not person.name or person.hidden or person.pk in refused:
-            continue
-        distance, probability = told[other.pk]
-        probability *= 1.0 if other.person else other.probability or 0.0
-        found = Suggestion(person, other, distance, probability)
-        best[person.pk] = min(found, best.get(person.pk, found), key=_likeliest)
-    return sorted(best.values(), key=_likeliest)[:limit]
-
-
-def _refused(face: Face) -> set[int]:
-    """Return the root people that somebody said a face is not, and those who are beside it."""
-    said = DecisionFace.objects.filter(
-        face=face, decision__verb=Decision.Verb.REJECT, decision__revoked_by=None
-    )
-    beside = Face.objects.filter(media=face.media_id, dismissed=False).exclude(pk=face.pk)
-    return {
-        *said.values_list(Coalesce("decision__person__root", "decision__person"), flat=True),
-        *beside.exclude(person=None).values_list(Coalesce("person__root", "person"), flat=True),
-    }
+def scope_for(seeker: Seeker, purpose: Purpose) -> Scope | None:
+    """Return what somebody may see; None for nobody, and for a guest whose time is over."""
+    if isinstance(seeker, Guest):
+        # Read anew: the link may have been revoked since.
+        guests = Guest.objects.filter(pk=seeker.pk, keep_until__gt=timezone.now())
+        guest = guests.select_related("share").first()
+        return None if guest is None else scope_of_share(guest.share, purpose)
+    if not (seeker.is_authenticated and seeker.is_active):
+        return None
+    return scope_of(seeker, purpose)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """All that a member's photos depend on, but for what is looked up afresh each time.
+    """All that somebody's photos depend on, but for what is looked up afresh each time.
 
     Attributes:
-        scope: what may be searched.
+        scope: where they may be found.
         references: ids of the selfies' embeddings that count.
         mine: root people that this user is: one, or none.
+        named: whether that one has a name, so that whoever names faces knows who they are.
         others: root people that other users are.
         version: of the vectors.
     """
@@ -224,6 +232,7 @@ class _Asked:
     scope: Scope
     references: frozenset[int]
     mine: frozenset[int]
+    named: bool
     others: frozenset[int]
     version: tuple[int, int]
 
@@ -232,61 +241,114 @@ class _Asked:
         return self.scope.faces().filter(_of(self.mine))
 
     def faces(self) -> QuerySet[Face]:
-        """Return the faces that can be this user's, as far as people have said."""
-        if self.mine:
-            return self.scope.faces().filter(Q(person=None) | _of(self.mine))
-        return self.scope.faces().exclude(_of(self.others))
+        """Return the faces that can be theirs, as far as people have confirmed."""
+        faces = self.scope.faces()
+        if self.mine and self.named:
+            return faces.filter(Q(person=None) | _of(self.mine))
+        return faces.exclude(_of(self.others))
+
+    def is_mine(self, root: int | None) -> bool:
+        """Return whether a face of this root person was confirmed as theirs."""
+        return root in self.mine
+
+    def may_be_mine(self, root: int | None) -> bool:
+        """Return what `faces` asks, of whom a face was confirmed as."""
+        if root is None or root in self.mine:
+            return True
+        return not (self.mine and self.named) and root not in self.others
+
+    def rejected(self, faces: Iterable[int]) -> set[int]:
+        """Return those of the faces of which somebody said, and still says, that it is not them."""
+        if not self.mine:
+            return set()
+        # By their ids first, so that the database begins with the few that were said about them.
+        family = Person.objects.filter(Q(pk__in=self.mine) | Q(root__in=self.mine)).values("pk")
+        said = DecisionFace.objects.filter(
+            decision__verb=Decision.Verb.REJECT,
+            decision__revoked_by=None,
+            decision__person__in=family,
+            face__in=listed(faces),
+        ).exclude(_of(self.mine, "face__"))
+        return {face for face in said.values_list("face_id", flat=True) if face is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Which face makes a photo a member's, by id, and until when there is no other."""
+    """Which face makes a photo somebody's, by id, and until when there is no other."""
 
     asked: _Asked
     faces: dict[int, int]
     until: float
 
 
-_found: OrderedDict[int, _Found] = OrderedDict()
+_found: OrderedDict[tuple[str, int], _Found] = OrderedDict()
 _keeping = threading.Lock()
 
 
-def _asked(user: User, scope: Scope) -> _Asked:
-    embeddings = Embedding.objects.filter(
-        reference__user=user,
-        reference__state=Reference.State.DONE,
-        reference__approved=True,
-        reference__deleted_at=None,
+def _asked(seeker: Seeker, scope: Scope) -> _Asked:
+    references = Reference.objects.filter(
+        state=Reference.State.DONE, approved=True, deleted_at=None
     )
-    linked = Person.objects.exclude(user=None).values_list("user", Coalesce("root", "pk"))
-    roots = list(linked)
-    mine = frozenset(root for whose, root in roots if whose == user.pk)
+    guest = isinstance(seeker, Guest)
+    theirs = references.filter(guest=seeker.pk) if guest else references.filter(user=seeker.pk)
+    embeddings = Embedding.objects.filter(reference__in=theirs)
+    linked = Person.objects.exclude(user=None).annotate(top=Coalesce("root", "pk"))
+    people = list(linked.values_list("user", "top", Coalesce("root__name", "name")))
+    own = [] if guest else [(root, name) for whose, root, name in people if whose == seeker.pk]
+    mine = frozenset(root for root, _ in own)
     return _Asked(
         scope=scope,
         references=frozenset(embeddings.values_list("pk", flat=True)),
         mine=mine,
-        others=frozenset(root for _, root in roots) - mine,
+        named=any(name for _, name in own),
+        others=frozenset(root for _, root, _ in people) - mine,
         version=vectors.version(),
     )
 
 
-def _matches(user: User, asked: _Asked, limit: int) -> list[Match]:
+_TOLD = ("pk", "media", "root")
+
+
+def _hits(seeker: Seeker, asked: _Asked, limit: int) -> tuple[list[Hit], Counter[int]]:
+    """Return somebody's photos, and how many faces that look the same are which other user's."""
     scored = _scored(asked, limit)
-    best: dict[int, Match] = {}
-    # In one query each, however many they are.
-    near = asked.faces().filter(pk__in=list(scored)).select_related("media", "person")
-    confirmed = asked.confirmed().select_related("media", "person") if asked.mine else ()
-    for face in (*near, *confirmed):
-        distance, probability = scored.get(face.pk, (None, 1.0))
-        # Not confirmed as anybody else: `asked` tells so.
-        sure = face.person is not None and _root(face.person) in asked.mine
-        match = Match(face, face.media, distance, 1.0 if sure else probability)
-        best[face.media_id] = min(match, best.get(face.media_id, match), key=_likeliest)
-    doubtful = [media for media, match in best.items() if not match.mine]
-    browsed = scope_of(user, Purpose.BROWSE).media().filter(pk__in=doubtful)
-    open_ = set(browsed.values_list("pk", flat=True))
-    matches = [match for media, match in best.items() if match.mine or media in open_]
-    return sorted(matches, key=lambda match: (match.media.taken_at, match.media.pk), reverse=True)
+    # In one query each, however many they are; whether they are in the scope was just asked.
+    near = Face.objects.filter(pk__in=listed(scored), dismissed=False)
+    known = asked.confirmed() if asked.mine else Face.objects.none()
+    rows = [
+        row
+        for faces in (near, known)
+        for row in faces.annotate(root=Coalesce(F("person__root"), F("person"))).values_list(*_TOLD)
+    ]
+    rejected = asked.rejected(scored)
+    best: dict[int, tuple[float, float, int]] = {}
+    others: Counter[int] = Counter()
+    for face, media, root in rows:
+        distance, probability = scored.get(face, (np.inf, 1.0))
+        if asked.is_mine(root):
+            probability = 1.0
+        elif face in rejected or not asked.may_be_mine(root):
+            if root in asked.others and probability >= SAME:
+                others[root] += 1
+            continue
+        # The likeliest first; of those that are as sure as can be, the nearest.
+        how = -probability, distance, face
+        best[media] = min(how, best.get(media, how))
+    doubtful = [media for media, (sure, *_) in best.items() if -sure < SAME]
+    browsed = scope_for(seeker, Purpose.BROWSE)
+    offered = best.keys() - doubtful
+    if browsed is not None:
+        # Asked of each of these few: else the database would walk through all that may be seen.
+        may = Exists(browsed.media().filter(pk=OuterRef("pk")))
+        few = Media.objects.filter(may, pk__in=listed(doubtful))
+        offered |= set(few.values_list("pk", flat=True))
+    # The database puts them in order: reading 1,000 dates would take longer than all of that.
+    days = Media.objects.filter(pk__in=listed(offered)).order_by("-taken_at", "-pk")
+    found: list[Hit] = []
+    for media, day in days.values_list("pk", "day"):
+        sure, distance, face = best[media]
+        found.append(Hit(face, media, day, None if distance == np.inf else distance, -sure))
+    return found, others
 
 
 def _scored(asked: _Asked, limit: int) -> dict[int, tuple[float, float]]:
@@ -296,12 +358,13 @@ def _scored(asked: _Asked, limit: int) -> dict[int, tuple[float, float]]:
     by_pack: dict[Pack, list[FloatArray]] = {}
     for row in rows:
         by_pack.setdefault(row.pack, []).append(np.frombuffer(row.vector, "<f4"))
+    people = passes.people() if by_pack else None
     for pack, references in by_pack.items():
         query = Query.of(np.stack(references))
         within = reach(query.references)
         near = vectors.nearest(asked.scope, query.vector, pack, limit=limit, within=within)
         total = max(vectors.searched(asked.scope), len(near.face_ids))
-        scores = score_nearest(near.distances, total, query.references)
+        scores = score_nearest(near.distances, total, query.references, people)
         for face, distance, probability in zip(
             near.face_ids.tolist(), near.distances.tolist(), scores.probabilities, strict=True
         ):
@@ -310,41 +373,24 @@ def _scored(asked: _Asked, limit: int) -> dict[int, tuple[float, float]]:
     return scored
 
 
-def _remember(user: User, asked: _Asked, matches: list[Match]) -> dict[int, int]:
-    """Remember which photos are a member's, for `may_see`; return the face of each, by id."""
-    faces = {match.media.pk: match.face_id for match in matches if match.mine}
+def _remember(seeker: Seeker, asked: _Asked, found: Iterable[Hit]) -> dict[int, int]:
+    """Remember which photos are somebody's, for `may_see`; return the face of each, by id."""
+    faces = {hit.media: hit.face for hit in found if hit.mine}
     if connection.in_atomic_block:
         return faces  # what it depends on may never be committed
+    key = _key(seeker)
     with _keeping:
-        _found[user.pk] = _Found(asked, faces, time.monotonic() + REFUSAL_LASTS)
-        _found.move_to_end(user.pk)
+        _found[key] = _Found(asked, faces, time.monotonic() + REFUSAL_LASTS)
+        _found.move_to_end(key)
         while len(_found) > REMEMBERED:
             _found.popitem(last=False)
     return faces
 
 
-def _log(user: User, purpose: Purpose, matches: int) -> None:
-    recent = SearchLog.objects.filter(
-        user=user, purpose=purpose, created_at__gt=timezone.now() - LOG_EVERY
-    )
-    if recent.exists():
-        return
-    with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)  # of two at once, one logs
-        if not recent.exists():
-            SearchLog.objects.create(user=user, purpose=purpose, matches=matches)
+def _key(seeker: Seeker) -> tuple[str, int]:
+    return type(seeker).__name__, seeker.pk
 
 
-def _likeliest(found: Match | Suggestion) -> tuple[float, float]:
-    """Put the likeliest first; of those that are as sure as can be, the nearest."""
-    far = np.inf if found.distance is None else found.distance
-    return -found.probability, far
-
-
-def _of(people: frozenset[int]) -> Q:
+def _of(people: frozenset[int], prefix: str = "") -> Q:
     """Confirmed as one of these root people, or as somebody merged into them."""
-    return Q(person__in=people) | Q(person__root__in=people)
-
-
-def _root(person: Person) -> int:
-    return person.root_id or person.pk
+    return Q(**{f"{prefix}person__in": people}) | Q(**{f"{prefix}person__root__in": people})

@@ -1,63 +1,86 @@
-"""Selfies: the pictures by which a member is found, one face each.
+"""Selfies: the pictures by which a member or a guest is found, one face each.
 
-On pages they are selfies, in the tables references. A selfie is a file that only this site's user
-of the machine can read, a row, and once a worker has looked at it an embedding. All three go at
-once when it is removed.
+On pages they are selfies, in the tables references. A selfie is a file (`selfie_files`), a row, and
+once a worker has looked at it an embedding. A member's that is removed is used for nothing any
+more, and is kept for some days, so that who looks for others can be told (`misuse`); then all
+three go. A guest's go at once.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
-import time
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 from uuid import uuid4
 
 import numpy as np
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from lookwho.core import kinds
 from lookwho.core.batch import Outcome
 from lookwho.core.errors import (
     Conflict,
+    ConsentNeeded,
     FileMissing,
     Forbidden,
     InputError,
-    Invalid,
     LookwhoError,
     NoFace,
     NotFound,
     SeveralFaces,
-    StorageFull,
-    StorageReadOnly,
+    TooMany,
     WorkError,
 )
 from lookwho.core.types import Face, Faces
 from lookwho.files.people import only_face
-from lookwho.library.models import Embedding, Job, Reference, User
-from lookwho.services import analysis, work
+from lookwho.library.models import Embedding, Guest, Job, Reference, Setting, User
+from lookwho.services import analysis, consents, events, work
+from lookwho.services.approval import approve_selfie, awaiting, decline_selfie, may_look
+from lookwho.services.misuse import Flagged, different_faces, flagged
+from lookwho.services.selfie_files import MOST_BYTES, Upload, store, sweep_selfies, unlink
+
+__all__ = [
+    "MOST",
+    "MOST_BYTES",
+    "Flagged",
+    "Purge",
+    "Seeker",
+    "add_selfie",
+    "approve_selfie",
+    "awaiting",
+    "decline_selfie",
+    "different_faces",
+    "erase",
+    "erase_all",
+    "flagged",
+    "live",
+    "may_look",
+    "purge_selfies",
+    "remove_selfie",
+    "retention_days",
+    "run_reference",
+    "sweep_selfies",
+]
+
+# Who looks for themselves.
+Seeker = User | Guest
 
 MOST = 5
-MOST_BYTES = 20 << 20
+# So many an account adds in 24 hours, removed ones too.
+MOST_A_DAY = 20
 # The least side of a face, in pixels, by which somebody can be told from strangers; and the least
 # quality: below it a face is so blurred or so turned away that its embedding may be anyone's. Of
 # 170 portraits of people who looked at a camera the worst had 0.18 and the second worst 0.38.
 LEAST_SIDE = 40.0
 LEAST_QUALITY = 0.2
-# A file without a row is one whose upload died; one that is younger may be on its way.
-ORPHAN_SECONDS = 3600
-
-
-class Upload(Protocol):
-    """What was uploaded, as Django's `UploadedFile` gives it."""
-
-    def chunks(self) -> Iterable[bytes]:
-        """Return the bytes, in pieces."""
-        ...
+# Settings, and what holds without: whether a curator looks at each selfie first, for how many days
+# a removed one is kept, and after how many days without a visit all of an account go.
+NEED_APPROVAL = "selfies_need_approval"
+RETENTION, RETENTION_DAYS = "selfie_retention_days", 30
+INACTIVE, INACTIVE_DAYS = "inactive_days", 365
 
 
 class Engine(Protocol):
@@ -68,50 +91,145 @@ class Engine(Protocol):
         ...
 
 
-def add_selfie(user: User, upload: Upload) -> Reference:
-    """Store a picture by which this user wants to be found, and let a worker look at it.
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """How many selfies went, or would go.
+
+    Attributes:
+        deleted: removed by their owners, and kept long enough.
+        inactive: of accounts that nobody has used for long.
+    """
+
+    deleted: int
+    inactive: int
+
+
+# --- adding and removing ---
+
+
+def add_selfie(seeker: Seeker, upload: Upload, *, agreed: bool = False) -> Reference:
+    """Store a picture by which somebody wants to be found, and let a worker look at it.
 
     Rejected ones from before go: their reasons were told.
 
+    Args:
+        seeker: a user, or a guest.
+        upload: the picture.
+        agreed: of a guest, whether they have just agreed; a user's consent is a row.
+
     Raises:
-        Forbidden: nobody is signed in.
+        Forbidden: nobody is signed in, or the guest's time is over.
+        ConsentNeeded: they have not agreed to be found.
         Conflict: there are as many as there may be.
+        TooMany: too many were added today.
         Invalid: the file is too large.
         InputError: the file is no picture.
         StorageFull, StorageReadOnly: it cannot be stored.
     """
-    if not (user.is_authenticated and user.is_active):
-        raise Forbidden("sign in to add a selfie")
-    _check_room(user)
+    _check_may(seeker, agreed)
+    _check_room(seeker)
     uuid = uuid4()
-    name = _store(upload, str(uuid))
+    name = store(upload, str(uuid))
     try:
         with transaction.atomic():
-            # One at a time, so that two uploads at once do not both find the last free place.
-            User.objects.select_for_update().get(pk=user.pk)
-            for rejected in Reference.objects.filter(user=user, state=Reference.State.REJECTED):
-                _erase(rejected)
-            _check_room(user)
-            reference = Reference.objects.create(user=user, uuid=uuid, file=name)
+            # One at a time, so that two uploads at once do not both find the last free place, and
+            # none comes while its owner withdraws.
+            _lock(seeker)
+            _check_may(seeker, agreed)
+            for rejected in _of(seeker).filter(state=Reference.State.REJECTED):
+                erase(rejected)
+            _check_room(seeker)
+            reference = Reference.objects.create(
+                **_whose(seeker), uuid=uuid, file=name, approved=_approved(seeker)
+            )
             work.enqueue(Job.Kind.REFERENCE, {"reference": reference.pk})
     except BaseException:
-        _unlink(name)
+        unlink(name)
         raise
     return reference
 
 
-def remove_selfie(user: User, reference: Reference) -> None:
-    """Remove a selfie for good: its file, its embeddings and its row.
+def remove_selfie(seeker: Seeker, reference: Reference) -> None:
+    """Remove a selfie: it is used for nothing any more, from now on.
+
+    A member's file, embedding and row are kept for `retention_days`, for whoever checks misuse;
+    what could not be used, and a guest's, goes at once.
 
     Raises:
         NotFound: it is somebody else's, or gone.
         StorageReadOnly: its file cannot be removed; then nothing was.
     """
     with transaction.atomic():
-        own = Reference.objects.select_for_update().filter(pk=reference.pk, user=user.pk).first()
+        own = live(seeker).select_for_update().filter(pk=reference.pk).first()
         if own is None:
             raise NotFound("there is no such selfie: it was removed already")
-        _erase(own)
+        kept = own.state == Reference.State.DONE and isinstance(seeker, User) and retention_days()
+        if kept:
+            Reference.objects.filter(pk=own.pk).update(deleted_at=timezone.now())
+        else:
+            erase(own)
+    if isinstance(seeker, User):
+        events.consent_went()
+
+
+def erase(reference: Reference) -> None:
+    """Remove file, embedding and row for good, in the caller's transaction.
+
+    The file first: if all ends here, the row is still there, and who asked sees that it is.
+    """
+    unlink(reference.file)
+    reference.delete()
+
+
+def erase_all(seeker: Seeker) -> int:
+    """Remove all selfies of somebody for good, those kept after removal too; return how many."""
+    with transaction.atomic():
+        rows = list(_of(seeker).select_for_update())
+        for row in rows:
+            erase(row)
+    return len(rows)
+
+
+def live(seeker: Seeker) -> QuerySet[Reference]:
+    """Return somebody's selfies as they see them: without those that they removed."""
+    return _of(seeker).filter(deleted_at=None)
+
+
+def retention_days() -> int:
+    """Return for how many days a removed selfie is kept; 0 for not at all."""
+    return _number(RETENTION, RETENTION_DAYS)
+
+
+def purge_selfies(now: datetime | None = None, *, dry_run: bool = False) -> Purge:
+    """Remove for good what was kept long enough, and the selfies of who came no more.
+
+    Args:
+        now: the moment that counts.
+        dry_run: only say how many would go.
+    """
+    now = now or timezone.now()
+    kept_until = now - timedelta(days=retention_days())
+    deleted = Reference.objects.filter(deleted_at__lte=kept_until)
+    inactive = Reference.objects.filter(user__in=_gone_quiet(now)).exclude(
+        deleted_at__lte=kept_until
+    )
+    counts = Purge(deleted.count(), inactive.count())
+    if dry_run:
+        return counts
+    for row in [*deleted, *inactive]:
+        with transaction.atomic():
+            # Looked up once more: its owner may have just removed it, or come back.
+            again = Reference.objects.select_for_update().filter(pk=row.pk)
+            if row.deleted_at is None:
+                again = again.filter(user__in=_gone_quiet(now))
+            if (found := again.first()) is not None:
+                erase(found)
+    if counts.inactive:
+        events.consent_went()
+    return counts
+
+
+# --- the work ---
 
 
 def run_reference(job: Job, engine: Engine) -> None:
@@ -126,7 +244,7 @@ def run_reference(job: Job, engine: Engine) -> None:
     waiting = Reference.objects.filter(
         pk=job.payload["reference"], state=Reference.State.PROCESSING, deleted_at=None
     )
-    reference = waiting.first()
+    reference = waiting.select_related("user", "guest").first()
     if reference is None:
         return
     outcome = engine.analyze(os.fspath(settings.SELFIES / reference.file))
@@ -139,25 +257,23 @@ def run_reference(job: Job, engine: Engine) -> None:
             raise
         _reject(reference, error)
     else:
-        pack = analysis.current_pack()
-        vector = np.ascontiguousarray(face.embedding, "<f4").tobytes()
-        with transaction.atomic():
-            if waiting.update(state=Reference.State.DONE):
-                Embedding.objects.create(reference=reference, pack=pack, vector=vector)
+        _use(reference, waiting, face)
 
 
-def sweep_selfies() -> int:
-    """Remove the files of uploads that died before their row was written; return how many."""
-    folder: Path = settings.SELFIES
-    if not folder.is_dir():
-        return 0
-    # Listed before the rows are read: what comes after is not in the list.
-    old = time.time() - ORPHAN_SECONDS
-    found = {entry.name for entry in os.scandir(folder) if entry.stat().st_mtime < old}
-    orphans = found - set(Reference.objects.values_list("file", flat=True))
-    for name in orphans:
-        _unlink(name)
-    return len(orphans)
+def _use(reference: Reference, waiting: QuerySet[Reference], face: Face) -> None:
+    pack = analysis.current_pack()
+    vector = np.ascontiguousarray(face.embedding, "<f4").tobytes()
+    # Who searches and is forgotten leaves no picture behind.
+    passing = reference.guest is not None and not reference.guest.email
+    with transaction.atomic():
+        told = {"state": Reference.State.DONE} | ({"file": ""} if passing else {})
+        if not waiting.update(**told):
+            return
+        Embedding.objects.create(reference=reference, pack=pack, vector=vector)
+        if passing:
+            unlink(reference.file)
+    if reference.user is not None and reference.approved:
+        events.consent_came(reference.user)
 
 
 def _face_of(outcome: Outcome) -> Face:
@@ -208,62 +324,70 @@ def _reject(reference: Reference, error: LookwhoError) -> None:
             file="",
         )
         if told:
-            _unlink(reference.file)
+            unlink(reference.file)
 
 
-def _check_room(user: User) -> None:
-    live = Reference.objects.filter(user=user, deleted_at=None).exclude(
-        state=Reference.State.REJECTED
-    )
-    if live.count() >= MOST:
+# --- whose ---
+
+
+def _check_may(seeker: Seeker, agreed: bool) -> None:
+    if isinstance(seeker, Guest):
+        if seeker.keep_until <= timezone.now():
+            raise Forbidden("this visit is over: open the link again")
+        if not agreed:
+            raise ConsentNeeded("this needs your consent to be found by a selfie: tick the box")
+        return
+    if not (seeker.is_authenticated and seeker.is_active):
+        raise Forbidden("sign in to add a selfie")
+    consents.require(seeker, consents.FIND)
+
+
+def _check_room(seeker: Seeker) -> None:
+    kept = live(seeker).exclude(state=Reference.State.REJECTED)
+    if kept.count() >= MOST:
         raise Conflict(f"you have {MOST} selfies, which is the most: remove one first")
+    today = _of(seeker).filter(created_at__gt=timezone.now() - timedelta(days=1))
+    if today.count() >= MOST_A_DAY:
+        raise TooMany(f"you have added {MOST_A_DAY} selfies today: add more tomorrow")
 
 
-def _erase(reference: Reference) -> None:
-    """Remove file and row, in the caller's transaction.
-
-    The file first: if all ends here, the row is still there, and who asked sees that it is.
-    """
-    name = reference.file
-    if name:
-        _unlink(name)
-    reference.delete()
+def _lock(seeker: Seeker) -> None:
+    rows = Guest.objects if isinstance(seeker, Guest) else User.objects
+    rows.select_for_update().get(pk=seeker.pk)
 
 
-def _store(upload: Upload, name: str) -> str:
-    """Write a picture into the folder of selfies; return the file's name there."""
-    folder: Path = settings.SELFIES
-    partial = folder / f"{name}.partial"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            head = b""
-            for chunk in upload.chunks():
-                head += chunk[: 512 - len(head)]
-                file.write(chunk)
-                if file.tell() > MOST_BYTES:
-                    raise Invalid(f"the picture is larger than {MOST_BYTES >> 20} MB: shrink it")
-            final = f"{name}.{kinds.kind_of(head).lower()}"
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(folder / final)
-    except OSError as error:
-        raise _storage(error, folder) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-    return final
+def _whose(seeker: Seeker) -> dict[str, Any]:
+    # By id: a visitor that nobody knows is no row, and has no selfies.
+    return {"guest_id" if isinstance(seeker, Guest) else "user_id": seeker.pk}
 
 
-def _unlink(name: str) -> None:
-    try:
-        (settings.SELFIES / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise _storage(error, settings.SELFIES) from error
+def _of(seeker: Seeker) -> QuerySet[Reference]:
+    if seeker.pk is None:
+        return Reference.objects.none()
+    return Reference.objects.filter(**_whose(seeker))
 
 
-def _storage(error: OSError, folder: Path) -> LookwhoError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFull(f"no room is left in {folder}: free some, then try again")
-    reason = error.strerror or str(error)
-    return StorageReadOnly(f"{folder} cannot be written to ({reason}): check whose it is")
+def _approved(seeker: Seeker) -> bool:
+    """Return whether a selfie may be used at once: those who approve need no approval."""
+    if isinstance(seeker, Guest) or seeker.sees_everything:
+        return True
+    row = Setting.objects.filter(name=NEED_APPROVAL).first()
+    return not (row and row.value is True)
+
+
+def _gone_quiet(now: datetime) -> QuerySet[User]:
+    """Return the users who neither signed in, came, nor added a selfie for long."""
+    since = now - timedelta(days=_number(INACTIVE, INACTIVE_DAYS))
+    active = (
+        Q(last_login__gte=since)
+        | Q(visited_at__gte=since)
+        | Q(pk__in=Reference.objects.filter(created_at__gte=since).values("user"))
+        | Q(api_tokens__used_at__gte=since)
+    )
+    busy = User.objects.filter(active).values("pk")
+    return User.objects.filter(date_joined__lt=since).exclude(pk__in=busy)
+
+
+def _number(name: str, otherwise: int) -> int:
+    row = Setting.objects.filter(name=name).first()
+    return row.value if row and isinstance(row.value, int) and row.value >= 0 else otherwise

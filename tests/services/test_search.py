@@ -18,11 +18,13 @@ from lookwho.library.models import (
     DecisionFace,
     Embedding,
     Face,
+    Guest,
     Job,
     Media,
     Person,
     Reference,
     SearchLog,
+    Share,
     User,
 )
 from lookwho.library.scope import Purpose, scope_of
@@ -30,14 +32,17 @@ from lookwho.services import search
 from lookwho.services.search import find_by_face, may_see, my_photos, own_face
 from tests.gallery import (
     NOON,
+    consented,
     draw,
     face_in,
     make_album,
     make_collection,
     make_faces,
+    make_guest,
     make_member,
     make_pack,
     make_photo,
+    make_selfie,
     near,
 )
 
@@ -59,14 +64,6 @@ def mia(db):
 def me(generator):
     """Mia's face."""
     return draw(generator)
-
-
-def make_selfie(user, vector, *, pack=None, **more):
-    reference = Reference.objects.create(**{"user": user, "state": State.DONE, **more})
-    Embedding.objects.create(
-        reference=reference, pack=pack or make_pack(), vector=vector.astype("<f4").tobytes()
-    )
-    return reference
 
 
 def strangers(generator, count=60, **more):
@@ -271,7 +268,7 @@ def test_it_asks_as_often_for_many_photos_as_for_few(
     make_album(*strangers(generator, 20))
     make_selfie(mia, me)
     my_photos(mia)
-    with django_assert_max_num_queries(20) as few:
+    with django_assert_max_num_queries(24) as few:
         assert len(mine(mia)) == 1
 
     for _ in range(30):
@@ -307,6 +304,33 @@ def test_a_member_whose_person_was_merged_into_another_is_that_one(generator, mi
     Person.objects.create(name="Annie", user=mia, merged_into=anna, root=anna)
     photo.faces.update(person=anna)
 
+    assert mine(mia) == [photo]
+
+
+def test_what_somebody_said_is_not_the_member_is_offered_no_more_until_it_is_taken_back(
+    generator, mia, me
+):
+    photo = make_photo(near(generator, me, SURE), collection=make_collection(policy=Policy.OWN))
+    make_selfie(mia, me)
+    person = Person.objects.create(name="Mia", user=mia)
+    merged = Person.objects.create(name="Mimi", merged_into=person, root=person)
+    assert mine(mia) == [photo]
+
+    for who in (person, merged):
+        decision = Decision.objects.create(verb=Decision.Verb.REJECT, person=who)
+        DecisionFace.objects.create(
+            decision=decision,
+            face=face_in(photo),
+            payload_hash=photo.payload_hash,
+            x1=0,
+            y1=0,
+            x2=1,
+            y2=1,
+        )
+        assert nothing(mia, photo)
+        Decision.objects.create(verb=Decision.Verb.REVOKE, revokes=decision)
+        assert mine(mia) == [photo]
+    photo.faces.update(person=person)
     assert mine(mia) == [photo]
 
 
@@ -367,6 +391,122 @@ def test_who_has_no_selfie_searches_for_nobody(mia):
     my_photos(mia)
 
     assert not SearchLog.objects.exists()
+
+
+def other_people(log):
+    """Whose face was searched for, by whom, as it is written down."""
+    return set(log.exclude(person=None).values_list("user", "guest", "purpose", "person"))
+
+
+def test_who_is_met_by_somebody_elses_selfie_is_written_down(generator, mia, me):
+    own = make_collection(policy=Policy.OWN)
+    photos = [make_photo(near(generator, me, SURE), collection=own) for _ in range(3)]
+    strangers(generator, collection=own)
+    max_ = Person.objects.create(name="Max", user=make_member("max"))
+    merged = Person.objects.create(name="Maxi", merged_into=max_, root=max_)
+    unlinked = Person.objects.create(name="Somebody")
+    for photo, person in zip(photos, (max_, merged, unlinked), strict=True):
+        photo.faces.update(person=person)
+    make_selfie(mia, me)
+
+    my_photos(mia)
+    my_photos(mia)
+
+    log = SearchLog.objects.all()
+    assert other_people(log) == {(mia.pk, None, "find_self", max_.pk)}
+    assert set(log.values_list("person", "matches")) == {(None, 1), (max_.pk, 2)}
+    SearchLog.objects.update(created_at=timezone.now() - timedelta(minutes=61))
+    my_photos(mia)
+    assert SearchLog.objects.count() == 4
+
+
+def test_who_finds_only_themselves_has_searched_for_nobody_else(generator, mia, me):
+    own = make_collection(policy=Policy.OWN)
+    photo = make_photo(near(generator, me, SURE), collection=own)
+    stranger = make_photo(draw(generator), collection=own)
+    photo.faces.update(person=Person.objects.create(name="Mia", user=mia))
+    stranger.faces.update(person=Person.objects.create(name="Max", user=make_member("max")))
+    make_selfie(mia, me)
+
+    my_photos(mia)
+
+    assert other_people(SearchLog.objects) == set()
+
+
+def test_what_lookwho_asks_by_itself_is_not_written_down(generator, mia, me):
+    make_album(make_photo(near(generator, me, SURE)))
+    make_selfie(mia, me)
+
+    assert len(search.hits(mia, log=False)) == 1
+
+    assert not SearchLog.objects.exists()
+
+
+# --- guests ---
+
+
+def test_a_guest_finds_their_own_photos_of_the_album_and_nothing_else(db, generator, me):
+    inside, outside = (make_photo(near(generator, me, SURE)) for _ in range(2))
+    others = strangers(generator)
+    album = make_album(inside, *others)
+    make_album(outside)
+    guest = make_guest(album=album)
+    make_selfie(guest, me)
+
+    assert mine(guest) == [inside]
+    assert may_see(guest, inside)
+    assert own_face(guest, inside) == face_in(inside).pk
+    for photo in (outside, others[0]):
+        assert nothing(guest, photo)
+    assert SearchLog.objects.get().guest == guest
+
+
+def test_a_link_to_look_at_shows_all_of_the_album_to_a_guest(db, generator, me):
+    inside, outside = make_photo(draw(generator)), make_photo(draw(generator))
+    album = make_album(inside)
+    make_album(outside)
+    guest = make_guest(album=album, only_mine=False)
+
+    assert (may_see(guest, inside), may_see(guest, outside)) == (True, False)
+
+
+GUEST_ENDS = {
+    "the link is revoked": lambda guest: Share.objects.update(revoked_at=timezone.now()),
+    "the link has expired": lambda guest: Share.objects.update(expires_at=timezone.now()),
+    "the guest's time is over": lambda guest: Guest.objects.update(keep_until=timezone.now()),
+    "the guest was forgotten": lambda guest: Guest.objects.all().delete(),
+    "the album is hidden": lambda guest: guest.share.album.__class__.objects.update(hidden=True),
+    "the selfie is removed": lambda guest: Reference.objects.all().delete(),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("end", GUEST_ENDS)
+def test_a_guest_sees_nothing_any_more_at_once(generator, me, soon, end):
+    photo = make_photo(near(generator, me, SURE))
+    guest = make_guest(album=make_album(photo))
+    make_selfie(guest, me)
+    assert may_see(guest, photo)
+
+    GUEST_ENDS[end](guest)
+
+    assert not may_see(guest, photo)
+    assert nothing(guest, photo)
+
+
+def test_a_guest_is_nobody_of_whom_something_was_said(generator, me, mia):
+    """The number of a guest may be that of a user: neither is ever taken for the other."""
+    photos = [make_photo(near(generator, me, SURE)) for _ in range(2)]
+    guest = make_guest(album=make_album(*photos, *strangers(generator)))
+    Guest.objects.filter(pk=guest.pk).delete()
+    guest.pk = mia.pk
+    guest.save()
+    photos[0].faces.update(person=Person.objects.create(name="Mia", user=mia))
+
+    assert (mine(guest), mine(mia)) == ([], [photos[0]])
+    make_selfie(guest, me)
+    assert mine(guest) == [photos[1]]
+    assert mine(mia) == [photos[0]]
 
 
 # --- may see ---
@@ -589,6 +729,34 @@ def test_who_may_not_be_told_names_is_told_none(generator, owner, mia, me):
     assert len(find_by_face(owner, face)) == 1
 
 
+def test_a_curators_search_by_a_face_is_written_down_for_whoever_has_an_account(
+    generator, owner, me
+):
+    linked, merged, unlinked = make_people(generator, ["Anna", "Annie", "Ben"], me, step=0.005)
+    Person.objects.filter(pk=linked.pk).update(user=make_member("anna"))
+    Person.objects.filter(pk=merged.pk).update(merged_into=linked, root=linked)
+    face, curator = face_in(make_photo(me)), make_member("curator", role=User.Role.CURATOR)
+
+    find_by_face(owner, face)
+    assert not SearchLog.objects.exists()
+    for _ in range(2):
+        assert len(find_by_face(owner, face, by=curator)) == 2
+
+    assert other_people(SearchLog.objects) == {(curator.pk, None, "find_by_face", linked.pk)}
+    assert SearchLog.objects.count() == 1
+    assert unlinked.pk
+
+
+def test_whoever_searches_for_themselves_by_a_face_is_not_told_of_it(generator, owner, me):
+    [own] = make_people(generator, "A", me)
+    curator = make_member("curator", role=User.Role.CURATOR)
+    Person.objects.filter(pk=own.pk).update(user=curator)
+
+    find_by_face(owner, face_in(make_photo(me)), by=curator)
+
+    assert not SearchLog.objects.exists()
+
+
 def test_a_face_without_an_embedding_resembles_nobody(owner, db):
     face = Face.objects.create(media=make_photo(), x1=0, y1=0, x2=1, y2=1)
 
@@ -601,6 +769,7 @@ def test_a_face_without_an_embedding_resembles_nobody(owner, db):
 def test_a_selfie_of_obama_finds_obama_and_not_biden(samples, settings, tmp_path, mia):
     settings.SELFIES = tmp_path
     engine, own = batch.Worker(packs.settings()), make_collection(policy=Policy.OWN)
+    consented(mia)
     try:
         photos = {}
         for name in ("obama2.jpg", "obama3.jpg", "biden.jpg"):
@@ -608,7 +777,7 @@ def test_a_selfie_of_obama_finds_obama_and_not_biden(samples, settings, tmp_path
             photos[name] = make_photo(*faces.embeddings, collection=own)
         upload = SimpleUploadedFile("me.jpg", (samples / "obama.jpg").read_bytes())
         reference = search.add_selfie(mia, upload)
-        search.run_reference(Job.objects.get(), engine)
+        search.run_reference(Job.objects.get(kind=Job.Kind.REFERENCE), engine)
     finally:
         engine.stop()
 

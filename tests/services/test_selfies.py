@@ -2,22 +2,30 @@ import errno
 import os
 import stat
 import threading
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.utils import timezone
 from PIL import Image
 
 from lookwho.core import batch, errors, packs
 from lookwho.core.batch import Outcome
 from lookwho.core.types import Faces, Reason
-from lookwho.library.models import Embedding, Job, Reference
-from lookwho.services import selfies
-from lookwho.services.selfies import add_selfie, remove_selfie, run_reference, sweep_selfies
+from lookwho.library.models import ApiToken, Embedding, Guest, Job, Reference, Setting, User
+from lookwho.services import consents, selfies
+from lookwho.services.selfies import (
+    add_selfie,
+    purge_selfies,
+    remove_selfie,
+    run_reference,
+    sweep_selfies,
+)
 from tests.faces import faces_of
-from tests.gallery import make_member
+from tests.gallery import consented, make_guest, make_member
 from tests.pictures import encode, four_corners
 
 State = Reference.State
@@ -33,7 +41,7 @@ def folder(settings, tmp_path):
 
 @pytest.fixture
 def user(db):
-    return make_member()
+    return consented(make_member())
 
 
 def picture(kind="PNG"):
@@ -42,6 +50,10 @@ def picture(kind="PNG"):
 
 def the_job(reference, attempts=1):
     return Job(kind=Job.Kind.REFERENCE, payload={"reference": reference.pk}, attempts=attempts)
+
+
+def choose(name, value):
+    Setting.objects.update_or_create(name=name, defaults={"value": value})
 
 
 class Told:
@@ -116,7 +128,7 @@ def test_five_are_the_most(user, folder):
         add_selfie(user, picture())
     remove_selfie(user, kept[2])
     add_selfie(user, picture())
-    add_selfie(make_member("max"), picture())
+    add_selfie(consented(make_member("max")), picture())
 
     assert Reference.objects.filter(user=user).count() == 5
     assert len(os.listdir(folder)) == 6
@@ -134,7 +146,7 @@ def test_those_that_were_rejected_take_no_place_and_go_with_the_next(user):
 
 @pytest.mark.django_db(transaction=True)
 def test_of_several_uploads_at_once_no_more_than_five_are_kept(folder):
-    user, ended = make_member(), []
+    user, ended = consented(make_member()), []
 
     def add():
         try:
@@ -297,7 +309,8 @@ def test_a_machine_that_lacks_a_model_rejects_no_selfie(user, attempts):
     assert reference.state == State.PROCESSING
 
 
-def test_a_removed_selfie_leaves_nothing(user, folder):
+def test_where_none_are_kept_a_removed_selfie_leaves_nothing(user, folder):
+    choose("selfie_retention_days", 0)
     reference = looked_at(add_selfie(user, picture()), faces_of(LARGE))
     other = looked_at(add_selfie(user, picture()), faces_of(LARGE))
 
@@ -370,3 +383,171 @@ def test_a_real_engine_takes_a_portrait_and_refuses_two(user, samples):
     alone, two = references
     assert (alone.state, alone.error) == (State.DONE, "")
     assert (two.state, two.error) == (State.REJECTED, "2 faces: crop the picture to yours")
+
+
+# --- consent ---
+
+
+def test_nobody_is_looked_for_without_having_agreed(db, folder):
+    user = make_member()
+
+    with pytest.raises(errors.ConsentNeeded):
+        add_selfie(user, picture())
+    consented(user)
+    add_selfie(user, picture())
+    consents.withdraw(user, consents.FIND)
+    with pytest.raises(errors.ConsentNeeded):
+        add_selfie(user, picture())
+
+    assert (Reference.objects.count(), os.listdir(folder)) == (0, [])
+
+
+def test_a_consent_that_is_withdrawn_while_the_picture_comes_in_counts(user, folder):
+    class Slow:
+        def chunks(self):
+            yield encode(four_corners(), "PNG")
+            consents.withdraw(user, consents.FIND)
+
+    with pytest.raises(errors.ConsentNeeded):
+        add_selfie(user, Slow())
+
+    jobs = Job.objects.filter(kind=Job.Kind.REFERENCE)
+    assert (Reference.objects.count(), jobs.count(), os.listdir(folder)) == (0, 0, [])
+
+
+def test_a_guest_agrees_with_each_picture_and_leaves_none_behind(db, folder):
+    passing, staying = make_guest(), make_guest("anna@example.org")
+    with pytest.raises(errors.ConsentNeeded):
+        add_selfie(passing, picture())
+
+    references = [add_selfie(each, picture(), agreed=True) for each in (passing, staying)]
+    gone, kept = (looked_at(each, faces_of(LARGE)) for each in references)
+
+    assert (gone.guest, gone.user, gone.state, gone.file) == (passing, None, State.DONE, "")
+    assert (kept.state, os.listdir(folder)) == (State.DONE, [kept.file])
+    assert Embedding.objects.count() == 2
+
+
+def test_a_guest_whose_time_is_over_adds_none(db, folder):
+    with pytest.raises(errors.Forbidden):
+        add_selfie(make_guest(lasts=timedelta(seconds=-1)), picture(), agreed=True)
+
+    assert not folder.exists()
+
+
+def test_no_more_than_twenty_are_added_in_a_day_however_many_are_removed(user):
+    for _ in range(selfies.MOST_A_DAY):
+        remove_selfie(user, looked_at(add_selfie(user, picture()), faces_of(LARGE)))
+
+    with pytest.raises(errors.TooMany, match="tomorrow"):
+        add_selfie(user, picture())
+    Reference.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    add_selfie(user, picture())
+
+
+# --- removed, and kept for a while ---
+
+
+def test_a_removed_selfie_is_kept_for_thirty_days_and_seen_by_its_owner_no_more(user, folder):
+    reference = looked_at(add_selfie(user, picture()), faces_of(LARGE))
+
+    remove_selfie(user, reference)
+
+    removed = timezone.now()
+    assert not selfies.live(user).exists()
+    assert os.listdir(folder) == [reference.file]
+    with pytest.raises(errors.NotFound):
+        remove_selfie(user, reference)
+    before = purge_selfies(removed + timedelta(days=29))
+    assert (before.deleted, Reference.objects.count()) == (0, 1)
+    planned = purge_selfies(removed + timedelta(days=31), dry_run=True)
+    assert (planned.deleted, Reference.objects.count()) == (1, 1)
+    done = purge_selfies(removed + timedelta(days=31))
+    assert (done, os.listdir(folder)) == (planned, [])
+    assert (Reference.objects.count(), Embedding.objects.count()) == (0, 0)
+
+
+def test_a_removed_selfie_takes_no_place(user):
+    kept = [looked_at(add_selfie(user, picture()), faces_of(LARGE)) for _ in range(5)]
+
+    remove_selfie(user, kept[0])
+
+    add_selfie(user, picture())
+    assert (selfies.live(user).count(), Reference.objects.count()) == (5, 6)
+
+
+def test_a_guests_selfie_goes_at_once(db, folder):
+    guest = make_guest("anna@example.org")
+    reference = looked_at(add_selfie(guest, picture(), agreed=True), faces_of(LARGE))
+
+    remove_selfie(guest, reference)
+
+    assert (Reference.objects.count(), Embedding.objects.count(), os.listdir(folder)) == (0, 0, [])
+
+
+def test_neither_a_member_nor_a_guest_removes_what_is_anothers_of_the_same_number(user):
+    guest = make_guest()
+    Guest.objects.filter(pk=guest.pk).delete()
+    guest.pk = user.pk
+    guest.save()
+    reference = looked_at(add_selfie(user, picture()), faces_of(LARGE))
+
+    with pytest.raises(errors.NotFound):
+        remove_selfie(guest, reference)
+
+    assert Reference.objects.get().deleted_at is None
+
+
+def test_all_of_somebody_goes_at_once_also_what_was_kept(user, folder):
+    other = looked_at(add_selfie(consented(make_member("max")), picture()), faces_of(LARGE))
+    remove_selfie(user, looked_at(add_selfie(user, picture()), faces_of(LARGE)))
+    add_selfie(user, picture())
+
+    assert selfies.erase_all(user) == 2
+
+    assert list(Reference.objects.all()) == [other]
+    assert os.listdir(folder) == [other.file]
+
+
+LONG_AGO = timezone.now() - timedelta(days=400)
+
+
+def forgotten(user, reference):
+    """Make somebody one who came last more than a year ago."""
+    Reference.objects.filter(pk=reference.pk).update(created_at=LONG_AGO)
+    User.objects.filter(pk=user.pk).update(
+        date_joined=LONG_AGO, last_login=LONG_AGO, visited_at=LONG_AGO
+    )
+
+
+@pytest.mark.parametrize(
+    "sign",
+    (
+        lambda user, now: User.objects.filter(pk=user.pk).update(last_login=now),
+        lambda user, now: User.objects.filter(pk=user.pk).update(visited_at=now),
+        lambda user, now: User.objects.filter(pk=user.pk).update(date_joined=now),
+        lambda user, now: Reference.objects.filter(user=user).update(created_at=now),
+        lambda user, now: ApiToken.objects.create(user=user, token_hash=b"1", used_at=now),
+    ),
+    ids=("signed in", "came", "joined", "added a selfie", "used a token"),
+)
+def test_the_selfies_of_who_came_no_more_for_a_year_go_and_a_sign_of_life_keeps_them(
+    user, folder, sign
+):
+    reference = looked_at(add_selfie(user, picture()), faces_of(LARGE))
+    forgotten(user, reference)
+    now = timezone.now()
+    assert purge_selfies(now, dry_run=True).inactive == 1
+
+    sign(user, now - timedelta(days=364))
+
+    assert purge_selfies(now).inactive == 0
+    choose("inactive_days", 300)
+    assert purge_selfies(now).inactive == 1
+    assert (Reference.objects.count(), os.listdir(folder)) == (0, [])
+
+
+def test_a_setting_that_is_no_number_of_days_is_not_followed(user):
+    for nonsense in (-1, "30", [7]):
+        choose("selfie_retention_days", nonsense)
+        assert selfies.retention_days() == 30

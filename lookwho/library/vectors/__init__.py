@@ -34,9 +34,11 @@ BLUR = 1e-3
 # how many more where all are allowed, since what half precision puts last may not be.
 GENEROSITY, AT_LEAST = 4, 200
 SPARE = 32
-# For how many seconds, and of how many scopes, the number of faces is remembered.
-COUNT_LASTS, COUNTS = 10.0, 1000
-_counts: dict[tuple[str, Scope], tuple[int, float]] = {}
+# For how many seconds, and of how many scopes, the number of faces is remembered, unless more than
+# this share of them came or went meanwhile.
+COUNT_LASTS, COUNTS = 600.0, 1000
+COUNT_DRIFT = 0.02
+_counts: dict[tuple[str, Scope], tuple[int, int, float]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +127,13 @@ def searched(scope: Scope) -> int:
     if connection.in_atomic_block:
         return _faces(scope).count()  # of rows that nobody else may ever see
     key, now = (str(connection.settings_dict["NAME"]), scope), time.monotonic()
-    count, until = _counts.get(key, (0, 0.0))
-    if now > until:
+    newest, _ = version()
+    count, told, until = _counts.get(key, (0, 0, 0.0))
+    if now > until or abs(newest - told) > COUNT_DRIFT * count:
         count = _faces(scope).count()
         if len(_counts) >= COUNTS:
             _counts.clear()
-        _counts[key] = count, now + COUNT_LASTS
+        _counts[key] = count, newest, now + COUNT_LASTS
     return count
 
 
