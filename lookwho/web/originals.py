@@ -1,4 +1,16 @@
-"""Originals: a file as it is, streamed, whole or in parts; nothing in it can run as a page."""
+"""Originals: a file as it is, streamed, whole or in parts; nothing in it can run as a page.
+
+Behind nginx the file need not pass through us: with LOOKWHO_ACCEL=/internal/ an answer only names
+it, after who asks was looked at, and nginx sends it, with its own ranges and validators. Of our
+headers nginx keeps type, disposition and caching, so the others are said there once more:
+
+    location /internal/ {
+        internal;  # not to be asked for from outside
+        alias /;
+        add_header Content-Security-Policy "default-src 'none'; sandbox";
+        add_header X-Content-Type-Options nosniff;
+    }
+"""
 
 from __future__ import annotations
 
@@ -11,10 +23,11 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
+from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.http import http_date
+from django.utils.http import http_date, parse_etags
 
 from lookwho.core.errors import FileMissing
 
@@ -35,21 +48,44 @@ _CHUNK = 256 << 10
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)\s*\Z", re.ASCII)
 
 
-def stream(request: HttpRequest, path: Path, *, kind: str, name: str) -> HttpResponseBase:
+def stream(
+    request: HttpRequest,
+    path: Path,
+    *,
+    kind: str,
+    name: str,
+    etag: str = "",
+    save: bool = False,
+    hand_over: bool = True,
+) -> HttpResponseBase:
     """Answer with a file.
 
     Args:
-        request: what was asked; its Range and If-Range are heeded.
+        request: what was asked; its Range, If-Range and If-None-Match are heeded.
         path: the file.
         kind: what `core.kinds` calls it; blank where it is not known.
         name: what the file is to be called where it is saved.
+        etag: what tells this content from any other; blank for when the file was changed, and how
+            long it is.
+        save: whether it is always to be saved, and never shown.
+        hand_over: whether nginx may send it, where there is one: not a file that goes at once.
 
     Raises:
         FileMissing: there is no such file, or it may not be read.
     """
     file, about = _opened(path)
+    if settings.ACCEL and hand_over:
+        file.close()
+        response = HttpResponse()
+        response["X-Accel-Redirect"] = accelerated(path)
+        return _described(response, kind, name, save)
     size, changed = about.st_size, http_date(about.st_mtime)
-    etag = f'"{about.st_mtime_ns:x}-{size:x}"'
+    etag = f'"{etag or f"{about.st_mtime_ns:x}-{size:x}"}"'
+    if unchanged(request, etag):
+        file.close()
+        response = HttpResponseNotModified()
+        response["ETag"] = etag
+        return confined(response)
     first, last = _part(request, size, (etag, changed))
     if first > last and size:
         file.close()
@@ -60,7 +96,7 @@ def stream(request: HttpRequest, path: Path, *, kind: str, name: str) -> HttpRes
     length = last - first + 1
     # Under ASGI Django would first gather all that an ordinary iterator gives.
     part = (_Later if isinstance(request, ASGIRequest) else _Now)(file, length)
-    response = StreamingHttpResponse(part, content_type=SHOWN.get(kind, _ANYTHING))
+    response = StreamingHttpResponse(part)
     if length < size:
         response.status_code = 206
         response["Content-Range"] = f"bytes {first}-{last}/{size}"
@@ -68,7 +104,29 @@ def stream(request: HttpRequest, path: Path, *, kind: str, name: str) -> HttpRes
     response["Accept-Ranges"] = "bytes"
     response["ETag"] = etag
     response["Last-Modified"] = changed
-    how = "inline" if kind in SHOWN else "attachment"
+    return _described(response, kind, name, save)
+
+
+def unchanged(request: HttpRequest, etag: str) -> bool:
+    """Return whether the browser has this already: then 304 is enough."""
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    return etag in known or f"W/{etag}" in known
+
+
+def accelerated(path: Path) -> str:
+    r"""Return how nginx is told a file, whatever bytes its name has.
+
+    >>> from django.test import override_settings
+    >>> with override_settings(ACCEL="/internal/"):
+    ...     print(accelerated(Path("/photos/Zo\udceb 1.jpg")))
+    /internal/photos/Zo%EB%201.jpg
+    """
+    return settings.ACCEL.rstrip("/") + quote(os.fsencode(path.absolute()))
+
+
+def _described(response: HttpResponseBase, kind: str, name: str, save: bool) -> HttpResponseBase:
+    response["Content-Type"] = SHOWN.get(kind, _ANYTHING)
+    how = "inline" if kind in SHOWN and not save else "attachment"
     response["Content-Disposition"] = f"{how}; filename*=UTF-8''{quote(name, safe='')}"
     return confined(response)
 

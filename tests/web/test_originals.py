@@ -172,3 +172,62 @@ def test_what_is_no_file_is_missing_and_nobody_waits_for_it(tmp_path, make):
 
     with pytest.raises(FileMissing, match=r"1\.jpg"):
         asked(path)
+
+
+# --- what the browser has, and what nginx sends ---
+
+
+def test_a_browser_that_has_the_file_is_sent_nothing(file):
+    tag = asked(file)
+    body(tag)
+
+    answer = asked(file, if_none_match=tag["ETag"])
+    changed = asked(file, if_none_match='"another"')
+
+    assert (answer.status_code, body(answer)) == (304, b"")
+    assert answer["ETag"] == tag["ETag"]
+    assert (changed.status_code, body(changed)) == (200, CONTENT)
+
+
+def test_a_tag_of_the_content_can_be_told(file):
+    def told(**headers):
+        request = RequestFactory().get("/", headers=headers)
+        return stream(request, file, kind="JPEG", name="x.jpg", etag="abc", save=True)
+
+    whole = told()
+    assert (whole["ETag"], body(whole)) == ('"abc"', CONTENT)
+    assert whole["Content-Disposition"] == "attachment; filename*=UTF-8''x.jpg"
+    assert told(if_none_match='"abc"').status_code == 304
+    part = told(range="bytes=0-9", if_range='"abc"')
+    assert body(part) == CONTENT[:10]
+
+
+def test_nginx_is_only_told_where_the_file_is(file, settings):
+    settings.ACCEL = "/internal/"
+
+    answer = asked(file, range="bytes=0-9")
+
+    assert (answer.status_code, body(answer)) == (200, b"")
+    where = answer["X-Accel-Redirect"]
+    assert where.startswith("/internal/")
+    assert where.endswith("/Zo%C3%AB%27s%20photo.jpg")
+    assert answer["Content-Type"] == "image/jpeg"
+    assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert answer["Cache-Control"].startswith("private")
+
+
+def test_nginx_is_told_of_no_file_that_is_not_there(tmp_path, settings):
+    settings.ACCEL = "/internal/"
+
+    with pytest.raises(FileMissing):
+        asked(tmp_path / "gone.jpg")
+
+
+def test_a_file_that_goes_at_once_is_not_left_to_nginx(file, settings):
+    settings.ACCEL = "/internal/"
+    request = RequestFactory().get("/")
+
+    answer = stream(request, file, kind="JPEG", name="x.jpg", hand_over=False)
+
+    assert body(answer) == CONTENT
+    assert "X-Accel-Redirect" not in answer.headers

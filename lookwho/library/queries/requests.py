@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from lookwho.core.errors import NotFound
 from lookwho.library.models import Reference, Request, User
+
+Row = TypeVar("Row", bound=Model)
 
 
 def open_ones(asker: User) -> QuerySet[Request]:
@@ -54,7 +57,7 @@ def waiting(asker: User) -> int:
     return Request.objects.filter(state=Request.State.OPEN).count() + selfies(asker).count()
 
 
-def _for(asker: User, rows: QuerySet) -> QuerySet:
+def _for(asker: User, rows: QuerySet[Row]) -> QuerySet[Row]:
     return rows if _may(asker) else rows.none()
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from lookwho.core.errors import NotFound
@@ -39,7 +40,9 @@ def links(
     active: bool = True,
     now: datetime | None = None,
 ) -> QuerySet[Share]:
-    """Return links, invitations aside, with `visitors`: how many guests they have at the moment.
+    """Return links, invitations aside, with `title`, of what each opens, and `visitors`.
+
+    These are the guests that it has at the moment.
 
     Args:
         asker: none are told to who may make none.
@@ -60,7 +63,8 @@ def links(
             rows = rows.filter(**{field: wanted})
     visitors = Count("guests", filter=Q(guests__keep_until__gt=now))
     opened = rows.select_related("album", "person", "collection", "created_by")
-    return opened.annotate(visitors=visitors)
+    title = Coalesce("album__title", "person__name", "collection__title")
+    return opened.annotate(visitors=visitors, title=title)
 
 
 def link(asker: User, uuid: UUID) -> Share:
@@ -69,7 +73,8 @@ def link(asker: User, uuid: UUID) -> Share:
     Raises:
         NotFound: there is none, or it is not for the asker to see.
     """
-    found = links(asker).filter(uuid=uuid).first() or links(asker, active=False).filter(uuid=uuid).first()
+    either = (links(asker, active=active).filter(uuid=uuid).first() for active in (True, False))
+    found = next(filter(None, either), None)
     if found is None:
         raise NotFound("there is no such link, or it is not for you to see")
     return found
