@@ -17,7 +17,7 @@ from django.utils import timezone
 from lookwho.core import packs
 from lookwho.core.batch import Outcome
 from lookwho.core.errors import InputError, LookwhoError, StaleTicket
-from lookwho.library.models import Analysis, Face, Job, Media, Pack, Suppression
+from lookwho.library.models import AlbumItem, Analysis, Face, Job, Media, Pack, Suppression
 from lookwho.services import findings, grouping, people, portions, work
 from lookwho.services.findings import Finding
 
@@ -141,7 +141,13 @@ def record_faces(
             else:
                 more = vars(analysis)
                 found.append(
-                    Finding(analysis, outcome.faces, more["has_suppressed"], more["has_older"])
+                    Finding(
+                        analysis,
+                        outcome.faces,
+                        more["has_suppressed"],
+                        more["has_older"],
+                        more["is_guarded"],
+                    )
                 )
                 analysis.state = Analysis.State.DONE
         changed = findings.store(found, pack)
@@ -165,11 +171,14 @@ def _waiting(pack: int, media: Iterable[int]) -> list[Analysis]:
     """Return those analyses of these media that still wait, with their media."""
     suppressed = Suppression.objects.filter(payload_hash=OuterRef("media__payload_hash"))
     older = Face.objects.filter(media=OuterRef("media"), source=Face.Source.DETECTOR)
+    guards = AlbumItem.objects.filter(media=OuterRef("media"), album__consenting_only=True)
     return list(
         Analysis.objects.filter(pack=pack, media__in=media, state=Analysis.State.WAITING)
         .select_for_update(of=("self",))
         .select_related("media")
-        .annotate(has_suppressed=Exists(suppressed), has_older=Exists(older))
+        .annotate(
+            has_suppressed=Exists(suppressed), has_older=Exists(older), is_guarded=Exists(guards)
+        )
         .order_by("pk")
     )
 

@@ -18,8 +18,9 @@ from lookwho.core.types import Faces, FloatArray
 from lookwho.library import vectors
 from lookwho.library.models import Analysis, DecisionFace, Embedding, Face, Job
 from lookwho.services import work
-from lookwho.services.decisions import chunks
+from lookwho.services.decisions import chunks, one_at_a_time
 from lookwho.services.grouping import ask_for_a_pass
+from lookwho.services.guarding import allowed, guarded
 
 # Faces in one job: so few that somebody who has drawn one waits for few others.
 AT_ONCE = 20
@@ -128,7 +129,11 @@ def describe(row: Face, faces: Faces, index: int) -> None:
 
 
 def put(rows: Sequence[tuple[int, FloatArray]], pack: int) -> None:
-    """Store vectors of faces, in place of those by the same pack."""
+    """Store vectors of faces, in place of those by the same pack.
+
+    In photos in which only people who agreed are kept, those of others are not: see `guarding`.
+    """
+    rows = _allowed(rows, pack)
     if not rows:
         return
     ids = [face for face, _ in rows]
@@ -140,6 +145,22 @@ def put(rows: Sequence[tuple[int, FloatArray]], pack: int) -> None:
         for face, vector in rows
     )
     vectors.added((face, pack, vector) for face, vector in rows)
+
+
+def _allowed(rows: Sequence[tuple[int, FloatArray]], pack: int) -> Sequence[tuple[int, FloatArray]]:
+    """Return those that may be kept; of others what tells who they are goes, too."""
+    faces = Face.objects.filter(pk__in=[face for face, _ in rows])
+    media = dict(faces.values_list("pk", "media_id"))
+    guard = guarded(set(media.values()))
+    if not guard:
+        return rows
+    with one_at_a_time():  # or somebody withdraws their consent between this look and the end
+        may = allowed(pack)
+    own = {face for face, vector in rows if may.theirs(vector[None])[0]}
+    refused = [face for face, medium in media.items() if medium in guard and face not in own]
+    forget(refused)
+    Face.objects.filter(pk__in=refused).update(landmarks=[], guess=None, probability=None)
+    return [(face, vector) for face, vector in rows if face not in refused]
 
 
 def forget(faces: Sequence[int]) -> None:

@@ -90,7 +90,7 @@ def check_free(media: Media, box: Box, *, but: int | None = None) -> None:
             )
     gone = Suppression.objects.filter(payload_hash=media.payload_hash, erased=True, time=None)
     for row in gone:
-        if overlap(box, (row.x1, row.y1, row.x2, row.y2)) > SAME_BOX:
+        if fit(box, (row.x1, row.y1, row.x2, row.y2)):
             raise Conflict("a face was erased here, for good: it cannot be drawn again")
 
 

@@ -10,7 +10,8 @@ from django.db.models import Count
 
 from lookwho.core import regions
 from lookwho.core.orientation import Box
-from lookwho.library.models import Location, Region
+from lookwho.library.models import Location, Region, Suppression
+from lookwho.services.placed import fit
 
 if TYPE_CHECKING:
     from lookwho.services.register import Place
@@ -41,6 +42,7 @@ def take(places: Sequence[Place], turned: Collection[int]) -> None:
     known: dict[int, list[Region]] = {}
     for region in Region.objects.filter(media__in={place.media.pk for place in telling}):
         known.setdefault(region.media_id, []).append(region)
+    erased = _erased(telling)
     moved: list[Region] = []
     stale: list[Region] = []
     for place in telling:
@@ -49,6 +51,8 @@ def take(places: Sequence[Place], turned: Collection[int]) -> None:
         for said in place.said.regions:
             if not (name := _named(said)):
                 continue
+            if any(fit(said.box, gone) for gone in erased.get(bytes(place.media.payload_hash), ())):
+                continue  # whoever was there was erased, and is not to be named again
             alike = [region for region in left if region.name == name]
             if alike:
                 same = max(alike, key=lambda region: regions.overlap(_box(region), said.box))
@@ -79,6 +83,16 @@ def _withdraw(stale: Sequence[Region]) -> None:
     alone = {media for media, places in lie if places == 1}
     gone = [region.pk for region in stale if region.media_id in alone]
     Region.objects.filter(pk__in=gone, state=Region.State.OFFERED).delete()
+
+
+def _erased(places: Sequence[Place]) -> dict[bytes, list[Box]]:
+    """Return the boxes of each payload at which somebody was erased."""
+    payloads = {bytes(place.media.payload_hash) for place in places}
+    found: dict[bytes, list[Box]] = {}
+    for row in Suppression.objects.filter(payload_hash__in=payloads, erased=True, time=None):
+        box = row.x1, row.y1, row.x2, row.y2
+        found.setdefault(bytes(row.payload_hash), []).append(box)
+    return found
 
 
 def _offered(media: int, name: str, said: regions.Region) -> Region:

@@ -16,8 +16,8 @@ from django.db.models import Exists, Min, OuterRef, Q
 
 from lookwho.core.errors import FileMissing, LookwhoError
 from lookwho.core.inspect import Inspection
-from lookwho.library.models import AlbumItem, Collection, Job, Location, Media
-from lookwho.services import analysis, regions, turning
+from lookwho.library.models import Album, AlbumItem, Collection, Job, Location, Media
+from lookwho.services import analysis, events, regions, turning
 
 # The time of a file that must be read again, though it may look as it did.
 UNREAD = -1
@@ -126,6 +126,8 @@ def join(album: int | None, media: Iterable[int]) -> None:
     items = [AlbumItem(album_id=album, media_id=pk) for pk in media if album is not None]
     if items:
         AlbumItem.objects.bulk_create(items, ignore_conflicts=True)
+        if Album.objects.filter(pk=album, consenting_only=True).exists():
+            events.drop([item.media_id for item in items])  # of those that were known before
 
 
 def keep_present(media: Iterable[int]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from django.db import connection
+from numpy.typing import NDArray
 
 from lookwho.core.types import FloatArray, IntArray
 from lookwho.library.models import Embedding, Pack, VectorChange
@@ -127,13 +128,21 @@ class Index:
         verbs = dict(since.order_by("seq").values_list("face_id", "verb"))
         touched = np.fromiter(verbs, np.int64, len(verbs))
         # What was loaded may be ahead of the changes: none is in it twice.
-        held = touched[np.isin(touched, _faiss().vector_to_array(self._vectors.id_map))]
+        known = _faiss().vector_to_array(self._vectors.id_map)
+        held = touched[np.isin(touched, known)]
         if len(held):
+            self._blank(np.isin(known, held))
             self._vectors.remove_ids(held)
         come = (face for face, verb in verbs.items() if verb == VectorChange.Verb.ADD)
         for faces in _chunks(come):
             rows = Embedding.objects.filter(pack=self._pack, face__in=listed(faces))
             self._add(self._vectors, list(rows.values_list("face_id", "vector")))
+
+    def _blank(self, rows: NDArray[np.bool_]) -> None:
+        """Overwrite rows that are about to go: faiss leaves behind the last ones what was there."""
+        faiss = _faiss()
+        codes = faiss.downcast_index(self._vectors.index).codes
+        faiss.rev_swig_ptr(codes.data(), codes.size()).reshape(len(rows), -1)[rows] = 0
 
     def _add(self, vectors: Any, rows: list[tuple[int, bytes]]) -> None:
         if not rows:
