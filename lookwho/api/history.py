@@ -11,6 +11,7 @@ from ninja import Field, Router, Schema
 
 from lookwho.api import schemas
 from lookwho.api.app import user_of
+from lookwho.api.gate import gate, names_faces
 from lookwho.api.paging import Cursor, cursor_of, number_in
 from lookwho.api.people import naming_scope
 from lookwho.core.errors import NotFound
@@ -19,7 +20,7 @@ from lookwho.library.queries import people
 from lookwho.library.queries.history import Kind, Told
 from lookwho.services.people import may_undo
 
-router = Router(tags=["history"])
+router = Router(tags=["history"], auth=gate(names_faces))
 
 Limit = Annotated[int, Field(ge=1, le=queries.MOST - 1)]
 

@@ -11,6 +11,7 @@ from ninja import Router
 
 from lookwho.api import schemas
 from lookwho.api.app import user_of
+from lookwho.api.gate import gate, names_faces
 from lookwho.api.paging import Cursor, Limit, piece, taken
 from lookwho.core.errors import Invalid, NotFound
 from lookwho.library.models import Face, Person
@@ -21,7 +22,7 @@ from lookwho.services import faces as said
 from lookwho.services import people as services
 from lookwho.services.decisions import Done
 
-router = Router(tags=["people"])
+router = Router(tags=["people"], auth=gate(names_faces))
 
 
 @router.get("/people", response=schemas.PeopleOut)

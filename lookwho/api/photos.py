@@ -9,6 +9,7 @@ from ninja import Field, Router, Schema
 
 from lookwho.api import schemas
 from lookwho.api.app import user_of
+from lookwho.api.gate import gate, names_faces
 from lookwho.api.paging import Cursor, Limit, page
 from lookwho.api.people import done_of, faces_chosen, naming_scope
 from lookwho.core.errors import NotFound
@@ -18,9 +19,10 @@ from lookwho.library.queries import photos as queries
 from lookwho.library.queries.narrowing import narrowed
 from lookwho.library.queries.photos import ShownFace
 from lookwho.library.scope import Purpose, scope_of
-from lookwho.services import drawing, faces, search
+from lookwho.services import consents, drawing, faces, search
 
 router = Router(tags=["photos"])
+for_annotators = gate(names_faces)
 
 _FILTERS = (
     "Narrowed by: person (uuid, may be repeated), together (all, any, only), without (uuid), "
@@ -56,7 +58,7 @@ def days(request: HttpRequest) -> list[schemas.Day]:
 
 @router.get("/photos/{uuid}", response=schemas.PhotoDetail)
 def photo(request: HttpRequest, uuid: UUID) -> schemas.PhotoDetail:
-    """Return a photo and, where names may be told, its faces."""
+    """Return a photo and its faces: to members of those who agreed to be named, and no others."""
     user = user_of(request)
     media = Media.objects.filter(uuid=uuid).first()
     if media is None or not search.may_see(user, media):
@@ -72,7 +74,9 @@ def photo(request: HttpRequest, uuid: UUID) -> schemas.PhotoDetail:
         format=media.format,
         state=analysis.state if analysis else "",
         reason=reason,
-        faces=[_face(shown) for shown in queries.faces_in(scope, media)],
+        faces=[
+            _face(shown) for shown in queries.faces_in(scope, media, named=consents.may_be_named())
+        ],
         albums=[album.title for album in queries.albums_of(scope, media)],
         files=[str(place.file) for place in queries.places_of(scope, media)],
     )
@@ -87,7 +91,7 @@ def suggestions(request: HttpRequest, uuid: UUID) -> list[schemas.Suggestion]:
         raise NotFound("there is no such face, or it is not for you to see")
     return [
         schemas.Suggestion(person=brief(found.person), probability=found.probability)
-        for found in search.find_by_face(scope, face)
+        for found in search.find_by_face(scope, face, by=user_of(request))
     ]
 
 
@@ -113,20 +117,20 @@ class Framed(Schema):
     box: schemas.Box
 
 
-@router.post("/photos/{uuid}/faces", response=schemas.Done)
+@router.post("/photos/{uuid}/faces", response=schemas.Done, auth=for_annotators)
 def draw(request: HttpRequest, uuid: UUID, asked: Drawn) -> schemas.Done:
     """Draw a face that was overlooked."""
     media = _nameable(request, uuid)
     return done_of(drawing.draw(user_of(request), media, asked.box, asked.name))
 
 
-@router.post("/photos/{uuid}/absent", response=schemas.Done)
+@router.post("/photos/{uuid}/absent", response=schemas.Done, auth=for_annotators)
 def absent(request: HttpRequest, uuid: UUID, asked: Absent) -> schemas.Done:
     """Say that somebody is in a photo with no visible face."""
     return done_of(drawing.absent(user_of(request), _nameable(request, uuid), asked.name))
 
 
-@router.put("/faces/{uuid}/box", response=schemas.Done)
+@router.put("/faces/{uuid}/box", response=schemas.Done, auth=for_annotators)
 def fix_box(request: HttpRequest, uuid: UUID, asked: Framed) -> schemas.Done:
     """Say where a face really is."""
     (face,) = faces_chosen(naming_scope(request), [uuid])

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
 from lookwho.api.app import user_of
+from lookwho.api.gate import gate, names_faces
 from lookwho.api.schemas import Box, PersonBrief, Suggestion
 from lookwho.core.errors import NotFound
 from lookwho.library.models import Person
@@ -19,7 +20,7 @@ from lookwho.library.scope import Purpose, Scope, scope_of
 from lookwho.services import review as services
 from lookwho.services.review import Asked, Part, Slip
 
-router = Router(tags=["review"])
+router = Router(tags=["review"], auth=gate(names_faces))
 
 
 class AskedFace(Schema):

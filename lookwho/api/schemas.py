@@ -20,13 +20,6 @@ Next = Annotated[
 Words = Annotated[str, Field(max_length=200)]
 
 
-class Me(Schema):
-    """Who asks."""
-
-    name: str
-    role: str
-
-
 class PersonBrief(Schema):
     """Somebody, in short; a name that is blank is that of a group nobody has named."""
 
@@ -214,23 +207,6 @@ class PhotoDetail(Photo):
     faces: list[FaceIn]
     albums: list[str]
     files: list[str]
-
-
-class Selfie(Schema):
-    """One of the asker's own selfies."""
-
-    uuid: UUID
-    state: str
-    code: str = Field(description="why it was rejected")
-    message: str
-    created_at: datetime
-
-
-class MyPhoto(Photo):
-    """A photo that the asker is in, or may be in."""
-
-    probability: float
-    mine: bool
 
 
 class FolderIn(Schema):

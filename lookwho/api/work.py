@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-from typing import cast
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import File, Form, Router, Status, UploadedFile
+from ninja import Router, Status
 
 from lookwho.api import schemas
 from lookwho.api.app import user_of
+from lookwho.api.gate import gate
 from lookwho.api.paging import Cursor, Limit, taken
 from lookwho.core.errors import NotFound
 from lookwho.library.models import Job, User
 from lookwho.library.queries import work as queries
 from lookwho.library.scope import Purpose, Scope, scope_of
-from lookwho.services import accounts, analysis, intake, names, retries, uploads, work
-from lookwho.services.uploads import Upload
+from lookwho.services import accounts, analysis, intake, names, retries, work
 
 router = Router(tags=["work"])
 
 
-@router.post("/folders", response={202: schemas.Import})
+@router.post("/folders", response={202: schemas.Import}, auth=gate(lambda user: user.is_owner))
 def add_folder(request: HttpRequest, asked: schemas.FolderIn) -> Status[schemas.Import]:
     """Take in a folder on the machine that Lookwho runs on; only an owner may."""
     user, scope = _curator(request)
     _, job = intake.add_folder(asked.path, by=user, title=asked.title, album_title=asked.album)
-    return Status(202, _import(scope, job))
-
-
-@router.post("/uploads", response={202: schemas.Uploaded})
-def add_uploads(
-    request: HttpRequest, files: File[list[UploadedFile]], album: Form[str] = ""
-) -> Status[schemas.Uploaded]:
-    """Take in photos that are sent."""
-    user, scope = _curator(request)
-    added = uploads.add_uploads(cast(list[Upload], files), by=user, album_title=album)
-    refused = [
-        schemas.Refused(name=each.name, code=each.error.code, message=each.error.message)
-        for each in added.refused
-    ]
-    return Status(202, schemas.Uploaded(job=_import(scope, added.job), refused=refused))
+    return Status(202, import_of(scope, job))
 
 
 @router.get("/work", response=schemas.Work)
@@ -173,7 +158,8 @@ def _curator(request: HttpRequest) -> tuple[User, Scope]:
     return user, scope_of(user, Purpose.BROWSE)
 
 
-def _import(scope: Scope, job: Job) -> schemas.Import:
+def import_of(scope: Scope, job: Job) -> schemas.Import:
+    """Return an import as it is told."""
     return next(_told(each) for each in queries.imports(scope) if each.job.pk == job.pk)
 
 

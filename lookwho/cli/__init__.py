@@ -29,8 +29,11 @@ _COMMANDS = {
     "import": ("site", "import_"),
     "work": ("site", "work"),
     "labels": ("labels", "labels"),
+    "member": ("members", "member"),
     "user": ("accounts", "user"),
     "login-link": ("accounts", "login_link"),
+    "retention": ("privacy", "retention"),
+    "receipt": ("privacy", "receipt"),
     "doctor": ("doctor", "doctor"),
 }
 

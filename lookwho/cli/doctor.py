@@ -38,7 +38,7 @@ def doctor(as_json: bool) -> int:
     Exit status 1 where something is wrong.
     """
     findings: list[Finding] = []
-    for check in (_python, _home, _database, _models, _formats, _folders, _work):
+    for check in (_python, _home, _database, _models, _formats, _folders, _work, _erasures):
         try:
             findings.extend(check())
         except LookwhoError as error:
@@ -129,3 +129,21 @@ def _work() -> Iterator[Finding]:
         yield Finding("work", "ok", f"{waiting} jobs wait, {seen} workers were seen")
     if failed := Analysis.objects.filter(state=Analysis.State.FAILED).count():
         yield Finding("photos", "note", f"{failed} could not be read: see the page Progress")
+
+
+def _erasures() -> Iterator[Finding]:
+    from django.conf import settings
+
+    from lookwho.services import erasure, ledger
+
+    due = len(erasure.undone())
+    if due:
+        again = erasure.resume()
+        told = f"{due} were not finished, or came back with a backup: {again} were done again"
+        yield Finding("erasures", "note", told)
+    else:
+        count = sum(1 for _ in ledger.entries())
+        yield Finding("erasures", "ok", f"{count} in {ledger.path()}, and nothing has come back")
+    if any(ledger.entries()) and ledger.path().is_relative_to(Path(settings.HOME)):
+        told = f"{ledger.path()} must be left out of backups, or LOOKWHO_LEDGER put elsewhere"
+        yield Finding("ledger", "note", told)

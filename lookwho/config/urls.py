@@ -4,10 +4,49 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from lookwho.api import history, labelling, me, members, people, photos, quality, review, work
+from lookwho.api import (
+    albums,
+    history,
+    labelling,
+    links,
+    me,
+    members,
+    memberships,
+    people,
+    photos,
+    privacy,
+    quality,
+    requests,
+    review,
+    settings,
+    teams,
+    tokens,
+    uploads,
+    work,
+)
 from lookwho.api.app import api, documentation
 
-NOUNS = (me, photos, people, history, review, quality, labelling, members, work)
+# Albums come before photos: /photos/liked is no photo.
+NOUNS = (
+    me,
+    albums,
+    photos,
+    people,
+    history,
+    review,
+    quality,
+    labelling,
+    members,
+    memberships,
+    teams,
+    tokens,
+    uploads,
+    work,
+    links,
+    requests,
+    privacy,
+    settings,
+)
 for noun in NOUNS:
     api.add_router("", noun.router)
 

@@ -21,7 +21,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -34,6 +36,9 @@ SIDES = (320, 640, 1600)
 CROP_SIDES = (160, 480)
 # How long somebody waits for a picture that is made for somebody else already.
 SECONDS_TO_WAIT = 20.0
+
+# A file, or what fetches one that lies elsewhere and removes it once it was read.
+Original: TypeAlias = Path | Callable[[], AbstractContextManager[Path]]
 
 # To be raised with each change to what `render` makes, so that old pictures are not used.
 _REVISION = 1
@@ -71,7 +76,9 @@ class Pictures:
         """Why pictures are not kept at the moment, or None."""
         return self._kept.problem
 
-    def thumbnail(self, payload: bytes, path: Path, *, orientation: int = 1, side: int) -> bytes:
+    def thumbnail(
+        self, payload: bytes, path: Original, *, orientation: int = 1, side: int
+    ) -> bytes:
         """Return a photo, upright, at most `side` pixels along its longer side, as WebP.
 
         Args:
@@ -90,7 +97,7 @@ class Pictures:
         return self._picture(payload, path, orientation, side, None)
 
     def crop(
-        self, payload: bytes, path: Path, *, box: Box, side: int = 160, orientation: int = 1
+        self, payload: bytes, path: Original, *, box: Box, side: int = 160, orientation: int = 1
     ) -> bytes:
         """Return the square around a face, at most `side` pixels wide, as WebP.
 
@@ -123,7 +130,7 @@ class Pictures:
         self._kept.close()
 
     def _picture(
-        self, payload: bytes, path: Path, orientation: int, side: int, box: Box | None
+        self, payload: bytes, path: Original, orientation: int, side: int, box: Box | None
     ) -> bytes:
         if orientation not in range(1, 9):
             raise InputError(f"an orientation is 1 to 8, not {orientation}")
@@ -134,9 +141,13 @@ class Pictures:
             x1, y1, x2, y2 = (edge / 100_000 for edge in edges)
             box = x1, y1, x2, y2
         place = self._kept.place(payload, name)
-        return self._kept.get(place) or self._once(
-            place, lambda: self._renderers.render(path, side=side, box=box)
-        )
+        return self._kept.get(place) or self._once(place, lambda: self._rendered(path, side, box))
+
+    def _rendered(self, path: Original, side: int, box: Box | None) -> bytes:
+        if isinstance(path, Path):
+            return self._renderers.render(path, side=side, box=box)
+        with path() as fetched:
+            return self._renderers.render(fetched, side=side, box=box)
 
     def _once(self, place: Path, make: Callable[[], bytes]) -> bytes:
         """Make a picture, or wait for it where it is being made already."""

@@ -32,12 +32,16 @@ LEASE = timedelta(seconds=60)
 MOST_ATTEMPTS = 5
 PRIORITY = {  # the smallest first
     Job.Kind.REFERENCE: -20,
+    Job.Kind.ERASE: -15,
     Job.Kind.IMPORT: -10,
+    Job.Kind.UNPACK: -10,
+    Job.Kind.SITE: -10,
     Job.Kind.EMBED: -10,
     Job.Kind.GROUP: -5,
     Job.Kind.NAMES: -5,
     Job.Kind.ANALYSE: 0,
     Job.Kind.LEARN: 5,
+    Job.Kind.MAIL: 5,
 }
 # How many jobs a claim looks at, so that one lost to a faster worker costs no second look.
 _AHEAD = 8

@@ -17,6 +17,7 @@ TITLES = {
     409: "Somebody was faster",
     410: "This link is used up",
     422: "That cannot be",
+    429: "Too many tries",
     507: "The disk is full",
 }
 FAILED = "Something went wrong"

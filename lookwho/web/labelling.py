@@ -19,7 +19,7 @@ from lookwho.services import labels
 from lookwho.services.pictures import CROP_SIDES, SIDES
 from lookwho.web.access import for_annotators, visitor
 from lookwho.web.originals import confined
-from lookwho.web.pictures import maker, path_of, refused_in_text
+from lookwho.web.pictures import maker, original_of, refused_in_text
 
 
 @require_safe
@@ -115,13 +115,15 @@ def picture(request: HttpRequest, uuid: UUID, side: int) -> HttpResponseBase:
     """
     task = _task(request, uuid)
     media = queries.media_of(task)
-    path = path_of(media)
+    original = original_of(media)
     if side in SIDES:
-        made = maker().thumbnail(media.payload_hash, path, orientation=media.orientation, side=side)
+        made = maker().thumbnail(
+            media.payload_hash, original, orientation=media.orientation, side=side
+        )
     elif side in CROP_SIDES:
         made = maker().crop(
             media.payload_hash,
-            path,
+            original,
             box=(task.x1, task.y1, task.x2, task.y2),
             side=side,
             orientation=media.orientation,

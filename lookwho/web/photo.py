@@ -14,23 +14,23 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from lookwho.core.errors import Invalid, NotFound
 from lookwho.core.types import Reason
 from lookwho.library.models import Analysis, Face, Media, Person, User
+from lookwho.library.queries import likes as counted
 from lookwho.library.queries import photos as queries
 from lookwho.library.queries.narrowing import narrowed
 from lookwho.library.scope import Purpose, Scope, scope_of
-from lookwho.services import drawing, people, search, work
+from lookwho.services import consents, drawing, people, work
+from lookwho.web import likes, me
 from lookwho.web.access import for_annotators, for_curators, signed_in, visitor
 from lookwho.web.answers import answer
 from lookwho.web.originals import SHOWN
 from lookwho.web.pictures import seen
 from lookwho.web.told import who_was_shown
-
-# The list of one's own photos, as an address tells it: /photos/…?list=me
-ME = "me"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,23 @@ class Box:
     round: int
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The face by which a photo is offered to whoever looks at it.
+
+    Attributes:
+        face: its row.
+        box: where it is.
+        mine: whether Lookwho says that it is them, and not only that it may be.
+        percent: how sure it is.
+    """
+
+    face: Face
+    box: Box
+    mine: bool
+    percent: int
+
+
 @require_safe
 @signed_in
 def photo(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
@@ -70,24 +87,34 @@ def photo(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     media = seen(request, uuid)
     user = visitor(request)
     scope = scope_of(user, Purpose.BROWSE)
-    faces = queries.faces_in(scope, media)
+    faces = queries.faces_in(scope, media, named=consents.may_be_named())
     places = queries.places_of(scope, media)
+    may_name = scope_of(user, Purpose.NAME).everything
+    # Whoever names faces does that below, and is searched for in their own list alone.
+    listed = request.GET.get("list") == me.ME
+    mine = me.mine_of(user) if listed or not may_name else None
+    own = _own(mine, media) if mine else None
+    if own and not scope.names:  # shown by itself
+        faces = [shown for shown in faces if shown.face.pk != own.face.pk]
     context = {
         "media": media,
         "words": queries.tiles_of(scope, [media])[0].words,
         "size": _size(media, max((place.size for place in places), default=0)),
         "shown": media.format in SHOWN,
-        "boxes": [_box(shown, media) for shown in faces if shown.visible],
+        "boxes": [_box(shown, media) for shown in faces if shown.visible]
+        + ([own.box] if own and not scope.names else []),
         "faces": faces,
         "names": [shown.person.name for shown in faces if shown.person and shown.person.name],
-        "may_name": scope_of(user, Purpose.NAME).everything,
+        "may_name": may_name,
         "may_draw": media.kind == Media.Kind.PHOTO and bool(media.width and media.height),
         "no_face": None
         if any(shown.visible for shown in faces) or not scope.names
         else no_face(queries.analysis_of(media)),
         "places": [f"{place.collection.title} / {place.path}" for place in places],
         "albums": queries.albums_of(scope, media),
-        "beside": _beside(request, user, scope, media),
+        "likes": counted.of(user, [media])[media.pk],
+        "beside": _beside(request, user, scope, media, mine),
+        "own": own,
     }
     return render(request, "lookwho/photo.html", context)
 
@@ -177,11 +204,15 @@ def _size(media: Media, size: int) -> list[str]:
 
 
 def _box(shown: queries.ShownFace, media: Media) -> Box:
-    x1, y1, x2, y2 = shown.face.box
-    width, height = round((x2 - x1) * media.width), round((y2 - y1) * media.height)
     name = shown.person.name if shown.person else f"{shown.guess.name}?" if shown.guess else ""
+    return _frame(shown.face, media, name)
+
+
+def _frame(face: Face, media: Media, name: str) -> Box:
+    x1, y1, x2, y2 = face.box
+    width, height = round((x2 - x1) * media.width), round((y2 - y1) * media.height)
     return Box(
-        uuid=shown.face.uuid,
+        uuid=face.uuid,
         name=name,
         x=round(x1 * media.width),
         y=round(y1 * media.height),
@@ -222,24 +253,42 @@ def _person(request: HttpRequest) -> Person:
     return person
 
 
-def _beside(request: HttpRequest, user: User, scope: Scope, media: Media) -> Beside:
-    if request.GET.get("list") == ME:
-        return _beside_mine(user, media)
+def _beside(
+    request: HttpRequest, user: User, scope: Scope, media: Media, mine: me.Mine | None
+) -> Beside:
+    if mine is not None and request.GET.get("list") == me.ME:
+        return _beside_mine(mine, media)
+    if told := likes.beside(request.GET.get("list", ""), user, media):
+        return Beside(*told)
     narrowing = narrowed(scope, request.GET)
     part, wanted = narrowing.scope, narrowing.wanted
     before, after = queries.neighbours(part, media, wanted)
     place = f"#{media.day.isoformat()}/{queries.place_in_day(part, media, wanted)}"
     query = f"?{narrowing.query}" if narrowing.query else ""
+    if narrowing.album and len(narrowing.pairs) == 1:  # all of an album: it has a page of its own
+        return Beside(
+            narrowing.query, before, after, reverse("album", args=[narrowing.album.slug]) + place
+        )
     return Beside(narrowing.query, before, after, f"{reverse('photos')}{query}{place}")
 
 
-def _beside_mine(user: User, media: Media) -> Beside:
-    mine = [match.media for match in search.my_photos(user) if match.mine]
-    at = next((index for index, row in enumerate(mine) if row.pk == media.pk), None)
-    if at is None:  # it was only perhaps theirs
-        return Beside(f"list={ME}", None, None, f"{reverse('me')}#maybe")
-    before = mine[at - 1].uuid if at else None
-    after = mine[at + 1].uuid if at + 1 < len(mine) else None
-    earlier = sum(row.day == media.day for row in mine[:at])
-    back = f"{reverse('me')}#{media.day.isoformat()}/{earlier}"
-    return Beside(f"list={ME}", before, after, back)
+def _beside_mine(mine: me.Mine, media: Media) -> Beside:
+    order = me.in_order(mine)
+    if media.pk not in order:  # it was only perhaps theirs
+        return Beside(f"list={me.ME}", None, None, f"{reverse('me')}#maybe")
+    at = order.index(media.pk)
+    near = {"before": order[at - 1] if at else None, "after": next(iter(order[at + 1 :]), None)}
+    rows = Media.objects.filter(pk__in=[pk for pk in near.values() if pk is not None])
+    uuids = dict(rows.values_list("pk", "uuid"))
+    before, after = (uuids.get(pk or 0) for pk in near.values())
+    return Beside(f"list={me.ME}", before, after, f"{reverse('me')}#photo-{media.uuid}")
+
+
+def _own(mine: me.Mine, media: Media) -> Own | None:
+    """Return the face by which a photo is offered to whoever looks at it, if there is one."""
+    hit = mine.hits.get(media.pk)
+    face = hit and Face.objects.filter(pk=hit.face).first()
+    if not (hit and face):
+        return None
+    label = _("You") if hit.mine else _("Maybe you")
+    return Own(face, _frame(face, media, label), hit.mine, int(100 * hit.probability))

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_safe
 from lookwho.core.errors import Invalid
 from lookwho.library.queries import photos as queries
 from lookwho.library.queries.narrowing import narrowed
-from lookwho.library.queries.photos import Together
-from lookwho.library.scope import Purpose, scope_of
+from lookwho.library.queries.photos import Together, Wanted
+from lookwho.library.scope import Purpose, Scope, scope_of
 from lookwho.web.access import signed_in, visitor
 
 # Photos on a page of the plain list; with scripts the first of them is what the timeline shows
@@ -30,24 +30,8 @@ def photos(request: HttpRequest) -> HttpResponseBase:
     """The timeline: how many photos each day has, and the first of them."""
     scope = scope_of(visitor(request), Purpose.BROWSE)
     narrowing = narrowed(scope, request.GET)
-    days = queries.days(narrowing.scope, narrowing.wanted)
-    count = sum(number for _, number in days)
-    pages = max(1, -(-count // ON_A_PAGE))
-    page = min(max(_number(request, "page", 1), 1), pages)
-    tiles = queries.tiles(
-        narrowing.scope, narrowing.wanted, skip=(page - 1) * ON_A_PAGE, take=ON_A_PAGE
-    )
-    context = {
-        "narrowing": narrowing,
-        "query": narrowing.query,
-        "count": count,
-        "total": f"{count:,}",
-        "years": sorted({day.year for day, _ in (days[-1:] + days[:1])}),
-        "days": in_short(days),
-        "groups": [(day, list(group)) for day, group in groupby(tiles, lambda tile: tile.day)],
-        "page": page,
-        "pages": pages,
-    }
+    context = {"narrowing": narrowing, "query": narrowing.query}
+    context |= timeline(request, narrowing.scope, narrowing.wanted)
     return render(request, "lookwho/photos.html", context)
 
 
@@ -85,6 +69,26 @@ def narrow(request: HttpRequest) -> HttpResponse:
         ],
     }
     return render(request, "lookwho/narrow.html", context)
+
+
+def timeline(
+    request: HttpRequest, scope: Scope, wanted: Wanted = queries.EVERYTHING
+) -> dict[str, object]:
+    """Return what `_timeline.html` shows of photos: their days, and the first of them."""
+    days = queries.days(scope, wanted)
+    count = sum(number for _, number in days)
+    pages = max(1, -(-count // ON_A_PAGE))
+    page = min(max(_number(request, "page", 1), 1), pages)
+    tiles = queries.tiles(scope, wanted, skip=(page - 1) * ON_A_PAGE, take=ON_A_PAGE)
+    return {
+        "count": count,
+        "total": f"{count:,}",
+        "years": sorted({day.year for day, _ in (days[-1:] + days[:1])}),
+        "days": in_short(days),
+        "groups": [(day, list(group)) for day, group in groupby(tiles, lambda tile: tile.day)],
+        "page": page,
+        "pages": pages,
+    }
 
 
 def in_short(days: Sequence[tuple[date, int]]) -> list[int]:

@@ -7,7 +7,7 @@ text: the page then shows the picture's description in its place.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec
 from uuid import UUID
@@ -15,16 +15,15 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
-from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
 
 from lookwho.core.errors import FileMissing, LookwhoError, NotFound
-from lookwho.library.models import Face, Location, Media, User
+from lookwho.library.models import Collection, Face, Location, Media, User
 from lookwho.library.scope import Purpose, scope_of
-from lookwho.services import search
-from lookwho.services.pictures import CROP_SIDES, SIDES, Pictures
+from lookwho.services import search, site_visits
+from lookwho.services.pictures import CROP_SIDES, SIDES, Original, Pictures
 from lookwho.web.access import signed_in, visitor
-from lookwho.web.originals import confined, stream
+from lookwho.web.originals import confined, stream, unchanged
 
 P = ParamSpec("P")
 
@@ -57,11 +56,11 @@ def picture(request: HttpRequest, uuid: UUID, side: int) -> HttpResponseBase:
     media = seen(request, uuid)
     if side not in SIDES:
         raise NotFound(f"there is no picture of {side} pixels")
-    return _webp(
+    return webp(
         request,
-        _tag(media, side),
+        tag_of(media, side),
         lambda: maker().thumbnail(
-            media.payload_hash, path_of(media), orientation=media.orientation, side=side
+            media.payload_hash, original_of(media), orientation=media.orientation, side=side
         ),
     )
 
@@ -76,12 +75,12 @@ def face(request: HttpRequest, uuid: UUID, side: int) -> HttpResponseBase:
     if row.source == Face.Source.ABSENT:
         raise NotFound("whoever is meant is in the photo, but no face of theirs shows")
     media = row.media
-    return _webp(
+    return webp(
         request,
-        _tag(media, side, *(f"{edge:.5f}" for edge in row.box)),
+        tag_of(media, side, *(f"{edge:.5f}" for edge in row.box)),
         lambda: maker().crop(
             media.payload_hash,
-            path_of(media),
+            original_of(media),
             box=row.box,
             side=side,
             orientation=media.orientation,
@@ -95,8 +94,18 @@ def face(request: HttpRequest, uuid: UUID, side: int) -> HttpResponseBase:
 def original(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """The file as it is."""
     media = seen(request, uuid)
-    path = path_of(media)
-    return stream(request, path, kind=media.format, name=path.name)
+    original = original_of(media, asker=visitor(request))
+    if isinstance(original, Path):
+        return stream(request, original, kind=media.format, name=original.name)
+    with original() as path:  # it stays open, and is gone from the disk, while it is sent
+        return stream(
+            request,
+            path,
+            kind=media.format,
+            name=f"{media.uuid}.{media.format.lower()}",
+            etag=tag_of(media),
+            hand_over=False,
+        )
 
 
 def seen(request: HttpRequest, uuid: UUID) -> Media:
@@ -110,6 +119,27 @@ def seen(request: HttpRequest, uuid: UUID) -> Media:
         raise NotFound("there is no such photo, or it is not for you to see")
     media.payload_hash = bytes(media.payload_hash)  # PostgreSQL gives a memoryview
     return media
+
+
+def original_of(media: Media, *, asker: User | None = None) -> Original:
+    """Return where a medium lies, or what fetches it from another website.
+
+    Args:
+        media: which.
+        asker: who is to get it as it is: an account of theirs at that website then decides.
+
+    Raises:
+        FileMissing: it lies nowhere any more.
+    """
+    there = site_visits.place_of(media)
+    if there is None:
+        return path_of(media)
+    here = Location.objects.filter(media=media, missing_since=None).select_related("collection")
+    here = here.exclude(collection__kind=Collection.Kind.SITE).order_by("pk")
+    files = (place.file for place in here)
+    return next(
+        (file for file in files if file.is_file()), partial(site_visits.fetched, there, asker=asker)
+    )
 
 
 def path_of(media: Media) -> Path:
@@ -132,17 +162,17 @@ def _may_see_face(user: User, face: Face) -> bool:
     return search.own_face(user, face.media) == face.pk
 
 
-def _tag(media: Media, *parts: object) -> str:
+def tag_of(media: Media, *parts: object) -> str:
+    """Return what tells a picture from any other: all that it is made of."""
     return "-".join(map(str, (bytes(media.payload_hash).hex(), media.orientation, *parts)))
 
 
-def _webp(request: HttpRequest, tag: str, make: Callable[[], bytes]) -> HttpResponseBase:
+def webp(request: HttpRequest, tag: str, make: Callable[[], bytes]) -> HttpResponseBase:
     """Answer with a picture, unless the browser still has it."""
     etag = f'"{tag}"'
-    known = parse_etags(request.headers.get("If-None-Match", ""))
     response = (
         HttpResponseNotModified()
-        if etag in known or f"W/{etag}" in known
+        if unchanged(request, etag)
         else HttpResponse(make(), content_type="image/webp")
     )
     response["ETag"] = etag

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from lookwho.core.errors import Invalid, LookwhoError
+from lookwho.library.models import Album
 from lookwho.library.queries import work
 from lookwho.library.scope import Purpose, scope_of
 from lookwho.services import intake
@@ -36,14 +37,18 @@ def welcome(request: HttpRequest) -> HttpResponseBase:
 def folder(request: HttpRequest) -> HttpResponseBase:
     """Add a folder of the machine that Lookwho runs on."""
     path = request.POST.get("path", "").strip()
+    title = request.POST.get("album", "").strip()
     try:
         if not path:
             raise Invalid("type the folder's path, such as /home/anna/Pictures")
-        collection, _ = intake.add_folder(path, by=visitor(request))
+        collection, job = intake.add_folder(path, by=visitor(request), album_title=title)
     except LookwhoError as error:
-        return _page(request, status=error.status, path=path, wrong_path=error.message)
+        wrong = {"path": path, "album": title, "wrong_path": error.message}
+        return _page(request, status=error.status, **wrong)
     told = f"{collection.title} is being read. Faces appear as they are found."
-    return answer(request, told, back=reverse("people"))
+    album = Album.objects.filter(pk=job.payload["album"]).first()
+    back = reverse("album", args=[album.slug]) if album else reverse("people")
+    return answer(request, told, back=back)
 
 
 @require_POST

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 from lookwho.core import inspect
 from lookwho.core.batch import Outcome
 from lookwho.core.errors import FileMissing, LookwhoError, WorkerDied
-from lookwho.library.models import Job, Location, Pack
+from lookwho.library.models import Collection, Job, Location, Pack
 from lookwho.services import analysis, embedding, portions
 from lookwho.workers.attempt import Attempt
 
@@ -82,6 +82,12 @@ def _outcome(look: Callable[[str], Outcome], places: Sequence[Location]) -> Outc
     """
     missing = FileMissing("the photo lies nowhere any more: it was moved or removed")
     for location in places:
+        if location.collection.kind == Collection.Kind.SITE:
+            outcome = _outcome_there(look, location)
+            if not isinstance(outcome.error, FileMissing):
+                return outcome
+            missing = outcome.error
+            continue
         path = os.fspath(location.file)
         try:
             if not _is_same(location):
@@ -96,9 +102,18 @@ def _outcome(look: Callable[[str], Outcome], places: Sequence[Location]) -> Outc
         missing = outcome.error
     for location in places:
         folder = location.collection.folder
-        if not folder.is_dir():
+        if location.collection.kind != Collection.Kind.SITE and not folder.is_dir():
             raise FileMissing(f"the folder {os.fspath(folder)!r} is not there")
     return Outcome("", None, missing)
+
+
+def _outcome_there(look: Callable[[str], Outcome], location: Location) -> Outcome:
+    """Look at a photo that lies on another website: it is here only for as long as that takes."""
+    try:
+        with _named("lookwho.services.site_visits.fetched")(location) as path:
+            return look(os.fspath(path))
+    except LookwhoError as error:
+        return Outcome("", None, error)
 
 
 def _is_same(location: Location) -> bool:
@@ -148,12 +163,19 @@ def _named(name: str) -> Callable[..., Any]:
         raise LookwhoError(f"{name} is not installed: {error}") from error
 
 
+def _erase(attempt: Attempt) -> None:
+    _named("lookwho.services.erasure.run_erase")(attempt.job, beat=attempt.beat)
+
+
 def _import(attempt: Attempt) -> None:
     _named("lookwho.services.intake.run_import")(attempt.job, beat=attempt.beat)
+    _named("lookwho.services.settling.imported")(attempt.job)
+    _named("lookwho.services.news.ask_for_news")()
 
 
 def _group(attempt: Attempt) -> None:
     _named("lookwho.services.grouping.run_group")(attempt.job, beat=attempt.beat)
+    _named("lookwho.services.news.ask_for_news")()
 
 
 def _learn(attempt: Attempt) -> None:
@@ -169,6 +191,30 @@ def _reference(attempt: Attempt) -> None:
     _named("lookwho.services.search.run_reference")(attempt.job, engine)
 
 
+def _mail(attempt: Attempt) -> None:
+    _named("lookwho.services.news.run_mail")(attempt.job)
+
+
+def _site(attempt: Attempt) -> None:
+    _named("lookwho.services.site_import.run_site")(attempt.job, beat=attempt.beat)
+    _named("lookwho.services.news.ask_for_news")()
+
+
+def _unpack(attempt: Attempt) -> None:
+    _named("lookwho.services.unpacking.run_unpack")(attempt.job, beat=attempt.beat)
+
+
+def settle() -> None:
+    """See what has come to an end, after a job that takes photos in."""
+    _named("lookwho.services.settling.settle")()
+
+
+def tend() -> None:
+    """Look after what waits for nobody's act: watched folders, and albums that fill."""
+    settle()
+    _named("lookwho.services.watches.look")()
+
+
 def tidy() -> None:
     """Put in order what grows and what uploads that died left behind; to be called now and then."""
     for name in _TIDYING:
@@ -178,15 +224,22 @@ def tidy() -> None:
 _TIDYING = (
     "lookwho.library.vectors.tend",
     "lookwho.services.uploads.sweep_uploads",
+    "lookwho.services.settling.sweep",
     "lookwho.services.selfies.sweep_selfies",
+    "lookwho.services.guests.sweep_guests",
     "lookwho.services.learning.ask_if_due",
+    "lookwho.services.daily.run_if_due",
 )
 _HANDLERS: dict[str, Callable[[Attempt], None]] = {
     Job.Kind.ANALYSE: _analyse,
     Job.Kind.EMBED: _embed,
+    Job.Kind.ERASE: _erase,
     Job.Kind.IMPORT: _import,
     Job.Kind.GROUP: _group,
     Job.Kind.LEARN: _learn,
+    Job.Kind.MAIL: _mail,
     Job.Kind.NAMES: _names,
     Job.Kind.REFERENCE: _reference,
+    Job.Kind.SITE: _site,
+    Job.Kind.UNPACK: _unpack,
 }

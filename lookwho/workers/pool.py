@@ -29,7 +29,13 @@ from lookwho.workers.loop import GRACE
 from lookwho.workers.patience import PASSING
 
 # A walk through a large folder takes long, and learning too: the clerk does each beside the rest.
-CLERK = ((Job.Kind.IMPORT,), (Job.Kind.GROUP, Job.Kind.NAMES), (Job.Kind.LEARN,))
+CLERK = (
+    (Job.Kind.IMPORT,),
+    (Job.Kind.SITE,),
+    (Job.Kind.UNPACK,),
+    (Job.Kind.GROUP, Job.Kind.ERASE, Job.Kind.NAMES, Job.Kind.MAIL),
+    (Job.Kind.LEARN,),
+)
 ANALYSER = ((Job.Kind.REFERENCE, Job.Kind.EMBED, Job.Kind.ANALYSE),)
 # So that pages are answered first.
 NICE = 10

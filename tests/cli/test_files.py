@@ -19,7 +19,7 @@ from lookwho.files.results import Results
 
 COMMANDS = (
     *("faces", "compare", "find", "group"),
-    *("serve", "import", "work", "labels", "user", "login-link", "doctor"),
+    *("serve", "import", "work", "labels", "user", "login-link", "retention", "receipt", "doctor"),
 )
 
 

@@ -1,7 +1,14 @@
 import pytest
+from django.core.cache import cache
 
 from tests.people import a_user
 from tests.web.browser import DESK, chromium, sign_in
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_tried_before():
+    """Tests that fail to come in must not shut out those after them."""
+    cache.clear()
 
 
 @pytest.fixture

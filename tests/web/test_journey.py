@@ -37,6 +37,7 @@ def test_a_folder_becomes_people_with_names_and_a_selfie_finds_oneself(obama, sa
         page.locator(".toast", has_text="Barack").wait_for()
 
         page.goto(f"{site.address}/me")
+        page.get_by_label("I agree").check()
         page.locator("input[type=file]").first.set_input_files(samples / "obama3.jpg")
         page.locator(".tile").nth(1).wait_for()
         found = {tile.get_attribute("href") for tile in page.locator(".tile").all()}

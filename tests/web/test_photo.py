@@ -298,10 +298,13 @@ def test_the_way_back_leads_to_the_photos_place_in_the_grid(as_owner):
 
     back = re.compile(r'href="([^"]+)" data-back')
     plain = back.search(as_owner.get(page(old)).content.decode())[1]
-    narrow = back.search(as_owner.get(page(old, f"?album={album.uuid}")).content.decode())[1]
+    inside = back.search(as_owner.get(page(old, f"?album={album.uuid}")).content.decode())[1]
+    query = f"album={album.uuid}&since=2024-06-01"
+    narrow = back.search(as_owner.get(page(old, f"?{query}")).content.decode())[1]
 
     assert plain == "/photos#2024-06-01/2"
-    assert narrow == f"/photos?album={album.uuid}#2024-06-01/0"
+    assert inside == f"/albums/{album.slug}#2024-06-01/0"
+    assert narrow == f"/photos?{query.replace('&', '&amp;')}#2024-06-01/0"
 
 
 # --- what is said of a face ---

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from django.db import models
 
 from lookwho.library.models.accounts import Team, User
 from lookwho.library.paths import unescaped
+
+if TYPE_CHECKING:
+    from lookwho.library.models.work import Job
 
 
 class Collection(models.Model):
@@ -222,9 +225,11 @@ class Upload(models.Model):
     kept = models.PositiveIntegerField(default=0)
     known = models.PositiveIntegerField(default=0)
     refused: models.JSONField[Any] = models.JSONField(default=list)  # [{name, code, message}]
-    job = models.ForeignKey(
+    # That unpacks or imports it.
+    job_id: int | None
+    job: models.ForeignKey[Job | None] = models.ForeignKey(
         "Job", models.SET_NULL, null=True, blank=True, related_name="+"
-    )  # that unpacks or imports it
+    )
     error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True)
     created_at: models.DateTimeField[datetime] = models.DateTimeField(auto_now_add=True)

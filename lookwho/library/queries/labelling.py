@@ -183,9 +183,9 @@ def media_of(task: Task) -> Media:
     """Return the photo that a face of a project is in. Who may see the face has been asked before.
 
     Raises:
-        NotFound: it is no longer in the library.
+        NotFound: it is no longer in the library, or hidden.
     """
-    found = Media.objects.filter(payload_hash=bytes(task.payload_hash)).first()
+    found = Media.objects.filter(payload_hash=bytes(task.payload_hash), hidden=False).first()
     if found is None:
         raise NotFound("this photo is no longer in the library")
     found.payload_hash = bytes(found.payload_hash)  # PostgreSQL gives a memoryview

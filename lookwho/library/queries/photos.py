@@ -227,14 +227,24 @@ def choices(scope: Scope) -> Choices:
     return Choices(people if scope.names else people.none(), albums, collections)
 
 
-def faces_in(scope: Scope, media: Media) -> list[ShownFace]:
+def faces_in(scope: Scope, media: Media, *, named: frozenset[int] = frozenset()) -> list[ShownFace]:
     """Return the faces of a photo, from left to right, and at last those who do not show.
 
-    None where names may not be told.
+    Where names may not be told, only those that a human confirmed as somebody who agreed to be
+    named; of others not even that they are there.
+
+    Args:
+        scope: what the asker may see.
+        media: the photo.
+        named: root people who agreed that members see their names.
     """
-    if not scope.names:
-        return []
     faces = Face.objects.filter(media=media, dismissed=False).order_by("x1", "pk")
+    if not scope.names:
+        if not named:
+            return []
+        who = Coalesce("person__root", "person")
+        faces = faces.annotate(who=who).filter(who__in=named)
+        faces = faces.exclude(source=Face.Source.ABSENT)
     shown: list[ShownFace] = []
     for face in faces.select_related("person__root", "guess__root"):
         person = _root(face.person)

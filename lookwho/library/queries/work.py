@@ -265,6 +265,8 @@ _JOBS = {
     Job.Kind.GROUP: "Putting faces together",
     Job.Kind.NAMES: "Taking over names",
     Job.Kind.LEARN: "Learning from what was said",
+    Job.Kind.ERASE: "Overwriting what was erased",
+    Job.Kind.MAIL: "Writing a mail about new photos",
 }
 _SETTLED = (Analysis.State.DONE, Analysis.State.FAILED)
 

@@ -148,6 +148,8 @@ _WORK = {
     Job.Kind.GROUP.value: "puts faces together",
     Job.Kind.NAMES.value: "takes over names",
     Job.Kind.LEARN.value: "learns from what was said",
+    Job.Kind.ERASE.value: "overwrites what was erased",
+    Job.Kind.MAIL.value: "writes mails about new photos",
 }
 
 

@@ -12,7 +12,7 @@ const FAR = 56;
 
 // The photo that was opened from a grid is left by going back: then the grid is as it was. Beside
 // it, pages take each other's place, so that going back leads to the grid from there, too.
-const isGrid = (address) => /\/(photos|me|people\/[^/]+)$/.test(address.pathname);
+const isGrid = (address) => /\/(photos|photos\/(most-)?liked|me|people\/[^/]+|albums\/[^/]+)$/.test(address.pathname);
 const came = document.referrer ? new URL(document.referrer) : null;
 if (came && came.origin === location.origin && isGrid(came)) {
   sessionStorage.setItem(OPENED, location.pathname);
@@ -44,7 +44,7 @@ document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || document.querySelector(ELSEWHERE)) return;
   const typing = event.target.closest?.("input, textarea, select");
   if (event.key === "Escape") {
-    const open = document.querySelector("details.sitter[open], details.absent[open]");
+    const open = document.querySelector("details.sitter[open], details.absent[open], details.removal[open]");
     if (open) {
       open.open = false;
       open.querySelector("summary").focus();
