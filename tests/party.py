@@ -40,6 +40,7 @@ from lookwho.library.models import (
     Request,
     SearchLog,
     Share,
+    SiteAccount,
     Task,
     Team,
     Upload,
@@ -47,6 +48,7 @@ from lookwho.library.models import (
     Watch,
 )
 from lookwho.services import analysis, derived, sharing, tokens
+from lookwho.services.sealing import seal
 
 SPACE = UUID("4d2a3d39-8f4e-4a52-9a0c-7f8a34a0c1d2")
 NUMBER = 987654  # of rows that are asked for by number
@@ -100,6 +102,7 @@ ADDRESSES = (
     ),
     (r"api/v1/settings/options/<.*", ("consent_age",)),
     (r"privacy/receipts/<str:token>", ("x" * 43,)),
+    (r"(api/v1/)?(sites|site-accounts)/<[^>]+>.*", (uuid("site"),)),
     (r"watches/<int:pk>/.*", (NUMBER,)),
     (r"(api/v1/)?me/faces/<[^>]+>.*", (uuid("face"),)),
     (r"(api/v1/)?progress/<[^>]+>.*", (uuid("job"),)),
@@ -262,6 +265,11 @@ def a_party(site, folder):
     Job.objects.create(pk=NUMBER, uuid=uuid("job"), kind="import", state="failed", error="no disk")
     Like.objects.create(user=member, media=photo)
     Watch.objects.create(pk=NUMBER, collection=collection, album=album)
+    elsewhere = Collection.objects.create(
+        uuid=uuid("site"), title="Priscilla's club", root="http://127.0.0.1:9", kind="site"
+    )
+    Location.objects.create(collection=elsewhere, media=photo, path="party/1")
+    SiteAccount.objects.create(collection=elsewhere, token=seal("a token"))
     Request.objects.create(uuid=uuid("request"), media=photo, user=member, message="please")
     Upload.objects.create(
         uuid=uuid("upload"), user=owner, album=album, name="party.zip", size=10, state="receiving"

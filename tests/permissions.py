@@ -165,6 +165,12 @@ api/v1/settings/options/<name>                        PUT O
 api/v1/settings/retention                             GET O
 api/v1/settings/searches                              GET O
 api/v1/settings/texts/<purpose>                       GET O  POST O
+api/v1/site-accounts                                  GET M
+api/v1/site-accounts/<uuid>                           PUT M  DELETE M
+api/v1/sites                                          GET O  POST O
+api/v1/sites/<uuid>                                   GET O  DELETE O
+api/v1/sites/<uuid>/import                            POST O
+api/v1/sites/<uuid>/token                             PUT O
 api/v1/teams                                          GET O  POST O
 api/v1/teams/<uuid>                                   GET O  PATCH O  DELETE O
 api/v1/undo                                           POST OCA
@@ -302,6 +308,8 @@ sign-in/with/<str:provider_id>                        GET -  POST -
 sign-in/with/<str:provider_id>/back                   GET -  POST -
 sign-out                                              POST -
 sign-up                                               GET -  POST -
+sites                                                 GET O  POST O
+sites/<uuid:uuid>                                     POST O
 teams                                                 GET O  POST O
 teams/<uuid:uuid>                                     POST O
 uploads/<uuid:uuid>/cancel                            POST OC

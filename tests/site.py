@@ -37,7 +37,7 @@ class Site:
     def __init__(self, process, said):
         self.process = process
         self.said = said
-        self.link = re.search(r"http://\S+/enter/\S+", said)[0]
+        self.link = re.search(r"https?://\S+/enter/\S+", said)[0]
         self.address = self.link.split("/enter/")[0]
         self.cookies = http.cookiejar.CookieJar()
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))

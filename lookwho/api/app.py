@@ -50,6 +50,7 @@ REFUSALS = {
     409: "Something else was done meanwhile",
     410: "It was there, and is gone",
     422: "What was sent cannot be; the message says what, and why",
+    424: "Another website, which was asked, does not answer as it should; the message says how",
     429: "Too many requests: Retry-After says for how many seconds to wait",
     507: "The disk is full",
 }
@@ -71,6 +72,7 @@ class Api(NinjaAPI):
     ) -> OpenAPISchema:
         """Return the OpenAPI document."""
         told = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        _tell_tuples_as_lists(told)
         told["components"].setdefault("schemas", {})["Refusal"] = _REFUSAL
         shape = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
         for operations in told["paths"].values():
@@ -79,6 +81,21 @@ class Api(NinjaAPI):
                     refusal = {"description": reason, "content": shape}
                     operation["responses"].setdefault(status, refusal)
         return told
+
+
+def _tell_tuples_as_lists(node: Any) -> None:
+    """Say of tuples of like things that they are lists: few programs that read this know tuples."""
+    if isinstance(node, list):
+        for each in cast(list[Any], node):
+            _tell_tuples_as_lists(each)
+    elif isinstance(node, dict):
+        known = cast(dict[str, Any], node)
+        like = known.get("prefixItems") or []
+        if like and all(each == like[0] for each in like):
+            del known["prefixItems"]
+            known["items"] = like[0]
+        for each in known.values():
+            _tell_tuples_as_lists(each)
 
 
 api = Api(

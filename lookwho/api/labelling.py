@@ -24,9 +24,12 @@ from lookwho.library.queries import labelling as queries
 from lookwho.library.queries.asking import Question, question_of
 from lookwho.services import labelling, labels, labels_in, releases
 from lookwho.services.labelling import Choice
-from lookwho.services.release_files import file_of
+from lookwho.services.release_files import CONTENT_TYPES, file_of
 
 router = Router(tags=["labelling"], auth=gate(names_faces))
+_FILES = {
+    "responses": {200: {"description": "OK", "content": {kind: {} for kind in CONTENT_TYPES}}}
+}
 # Of what owners and curators do: to annotators there is no such thing.
 for_curators = gate(lambda user: user.sees_everything)
 
@@ -236,7 +239,9 @@ def freeze(request: HttpRequest, uuid: UUID, asked: told.ReleaseIn) -> Status[to
     return Status(201, _release(made))
 
 
-@router.get("/labelling/projects/{uuid}/releases/{version}", response=Any, auth=for_curators)
+@router.get(
+    "/labelling/projects/{uuid}/releases/{version}", auth=for_curators, openapi_extra=_FILES
+)
 def download(
     request: HttpRequest,
     uuid: UUID,

@@ -34,6 +34,7 @@ _COMMANDS = {
     "login-link": ("accounts", "login_link"),
     "retention": ("privacy", "retention"),
     "receipt": ("privacy", "receipt"),
+    "site": ("sites", "site"),
     "doctor": ("doctor", "doctor"),
 }
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import os
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Generator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -24,10 +22,6 @@ from lookwho.core.errors import LookwhoError, SettingInvalid, SetupError
 
 if TYPE_CHECKING:
     from lookwho.library.models import Job
-
-# Where `serve` was last reached, for the commands that print links.
-_ADDRESS = "address.json"
-_DEFAULT_ADDRESS = "http://127.0.0.1:8000"
 
 processes_option = click.option(
     "--processes",
@@ -56,6 +50,21 @@ def set_up(*, migrate: bool = True) -> None:
     if migrate:
         with explained():
             _migrate()
+
+
+def erase_again() -> None:
+    """Erase what a restored backup has brought back, before anybody sees or searches it.
+
+    What cannot be done now is said, and done by a worker.
+    """
+    from lookwho.services import erasure
+
+    with explained():
+        try:
+            if count := erasure.resume():
+                click.echo(f"{count} erasures were not finished or came back: done again.")
+        except LookwhoError as error:
+            click.echo(f"{error.code}: {error.message}", err=True)
 
 
 @contextlib.contextmanager
@@ -105,6 +114,7 @@ def import_(path: str, album_title: str, title: str, queue: bool, processes: int
         collection, job = intake.add_folder(path, by=None, title=title, album_title=album_title)
         busy = workers_seen()
     click.echo(f"Importing {collection.root}")
+    _say_album(job)
     if queue:
         click.echo("It waits for a worker: `lookwho serve` or `lookwho work`.")
         return DONE
@@ -141,6 +151,7 @@ def _follow(job: Job, watch: Callable[[], None]) -> int:
 def work(processes: int | None) -> int:
     """Do the work that waits, until Ctrl-C: beside a site, or on its own."""
     set_up()
+    erase_again()
     click.echo("Working. Ctrl-C stops it; what is not finished is done next time.")
     with _stopped() as stop, _pool(processes) as pool:
         while not stop.wait(0.2):
@@ -175,6 +186,7 @@ def serve(
     address = _lan_address() if lan else host
     os.environ["LOOKWHO_HOSTS"] = ",".join(_names(address, os.environ.get("LOOKWHO_HOSTS", "")))
     set_up()
+    erase_again()
     listener = listen("0.0.0.0" if lan else host, port)
     with contextlib.closing(listener), _stopped() as stop:
         server = Server(listener)
@@ -196,7 +208,7 @@ def serve(
 def _welcome(host: str, port: int, *, lan: bool) -> None:
     from django.conf import settings
 
-    from lookwho.services import accounts, selfies, uploads
+    from lookwho.services import accounts, mail, selfies, uploads
 
     with explained():
         uploads.sweep_uploads()  # what an earlier run left half done
@@ -205,13 +217,15 @@ def _welcome(host: str, port: int, *, lan: bool) -> None:
         token = accounts.entry_link(owner)
         invitation = accounts.invite(owner) if lan else None
     own = f"http://{_bracketed('127.0.0.1' if lan else host)}:{port}"
-    with contextlib.suppress(OSError):
-        Path(settings.HOME, _ADDRESS).write_text(json.dumps({"address": own}), "utf-8")
+    mail.served_at(own)
+    # Where a proxy stands before it, its cookies are kept there alone.
+    own = mail.absolute("", own)
     click.echo(f"Lookwho {lookwho.__version__}: your photos stay where they are.")
     click.echo(f"\n  Open    {own}/enter/{token}")
     click.echo(f"          This link signs in {owner.username}, once, within 24 hours.")
     if invitation:
-        click.echo(f"\n  Invite  http://{_bracketed(host)}:{port}/join/{invitation}")
+        there = mail.absolute("", f"http://{_bracketed(host)}:{port}")
+        click.echo(f"\n  Invite  {there}/join/{invitation}")
         click.echo("          Whoever has this link and is on your network can join, within 72")
         click.echo("          hours, and finds the photos they are in; nobody else's.")
     click.echo(f"\n  Data    {settings.HOME}")
@@ -224,23 +238,29 @@ def _take_in(photos: str | None, album_title: str) -> None:
     from lookwho.services import intake
 
     try:
-        collection, _ = intake.add_folder(photos, by=None, album_title=album_title)
+        collection, job = intake.add_folder(photos, by=None, album_title=album_title)
     except LookwhoError as error:
         # The site is up already, and its owner can choose another folder there.
         click.echo(f"{error.code}: {error.message}", err=True)
     else:
         click.echo(f"Importing {collection.root}")
+        _say_album(job)
+
+
+def _say_album(job: Job) -> None:
+    """Say where the album is that an import fills, if it fills one."""
+    from lookwho.library.models import Album
+
+    slug = Album.objects.filter(pk=job.payload.get("album")).values_list("slug", flat=True).first()
+    if slug:
+        click.echo(f"Its album: {site_address()}/albums/{slug}")
 
 
 def site_address() -> str:
-    """Return where the site was last reached."""
-    from django.conf import settings
+    """Return where visitors reach the site: as the settings say, or where it was last served."""
+    from lookwho.services import mail
 
-    try:
-        told: Any = json.loads(Path(settings.HOME, _ADDRESS).read_text("utf-8"))
-        return str(told["address"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return _DEFAULT_ADDRESS
+    return mail.absolute("")
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from lookwho.api import (
     requests,
     review,
     settings,
+    sites,
     teams,
     tokens,
     uploads,
@@ -46,6 +47,7 @@ NOUNS = (
     requests,
     privacy,
     settings,
+    sites,
 )
 for noun in NOUNS:
     api.add_router("", noun.router)

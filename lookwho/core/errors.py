@@ -189,7 +189,7 @@ class SiteUnreachable(WorkError):
     """Another website does not answer, or not as it should; the next try may do better."""
 
     code = "site_unreachable"
-    status = 502
+    status = 424
 
 
 class StaleTicket(WorkError):

@@ -14,8 +14,9 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
@@ -24,9 +25,9 @@ from lookwho.core.errors import FileMissing, LookwhoError, TimedOut, TooMany
 from lookwho.core.kinds import kind_of
 from lookwho.core.opening import opened
 from lookwho.core.stripping import Copier, stripped_jpeg
-from lookwho.library.models import Location, Media
+from lookwho.library.models import Location, Media, User
 from lookwho.library.scope import Scope
-from lookwho.services import uploads
+from lookwho.services import site_visits, uploads
 
 # One user, or one guest, may have so many under way at once.
 AT_ONCE = 2
@@ -61,7 +62,9 @@ class Copy:
     chunks: Iterator[bytes]
 
 
-def copy_of(media: Media, *, side: int | None = None, strip: bool = False) -> Copy:
+def copy_of(
+    media: Media, *, side: int | None = None, strip: bool = False, asker: User | None = None
+) -> Copy:
     """Return a photo to keep. The caller has asked whether it may be seen.
 
     Args:
@@ -69,13 +72,16 @@ def copy_of(media: Media, *, side: int | None = None, strip: bool = False) -> Co
         side: the longer side in pixels; None or 0 for as it is. A smaller copy is made anew, and
             says nothing but its picture.
         strip: whether what the file says is left out: place, time, names.
+        asker: for whom. Of a photo that lies on another website, an account of theirs there then
+            decides.
 
     Raises:
         FileMissing: it lies nowhere any more, or cannot be read.
+        NotFound: it is not for the asker to have.
         InputError, WorkError: no copy of it can be made.
     """
     places = _places([media.pk])
-    return _copy(media, places.get(media.pk, []), side or 0, strip=strip)
+    return _copy(media, places.get(media.pk, []), side or 0, strip=strip, asker=asker)
 
 
 def stripped(path: str | os.PathLike[str]) -> Iterator[bytes]:
@@ -94,7 +100,11 @@ def stripped(path: str | os.PathLike[str]) -> Iterator[bytes]:
 
 
 def zip_of(
-    media: Iterable[Media], *, side: int | None = None, strip: bool = False
+    media: Iterable[Media],
+    *,
+    side: int | None = None,
+    strip: bool = False,
+    asker: User | None = None,
 ) -> Iterator[bytes]:
     """Yield a zip of photos, piece by piece.
 
@@ -102,6 +112,7 @@ def zip_of(
         media: which; only those that the asker may see. They are asked for as the zip gets on.
         side: see `copy_of`.
         strip: likewise.
+        asker: likewise.
     """
     sink = _Sink()
     names: set[str] = set()
@@ -110,9 +121,9 @@ def zip_of(
         for some in _some(media):
             places = _places([each.pk for each in some])
             for each in some:
-                yield from _added(
-                    archive, sink, each, places.get(each.pk, []), names, left_out, side or 0, strip
-                )
+                there = places.get(each.pk, [])
+                copy = partial(_copy, each, there, side or 0, strip=strip, asker=asker)
+                yield from _added(archive, sink, each, there, names, left_out, copy)
         if left_out:
             note = "These photos could not be put into this zip:\n\n" + "\n".join(left_out) + "\n"
             archive.writestr(zipfile.ZipInfo(LEFT_OUT), note.encode())
@@ -177,14 +188,23 @@ def slot(key: str) -> Generator[None]:
 # --- one photo ---
 
 
-def _copy(media: Media, places: list[Path], side: int, *, strip: bool) -> Copy:
+def _copy(
+    media: Media, places: list[Path], side: int, *, strip: bool, asker: User | None = None
+) -> Copy:
     """Return a copy of the first file that is still there.
 
     Raises:
         FileMissing: none is.
+        NotFound: it lies on another website, which does not give it to the asker.
         InputError, WorkError: no copy can be made.
     """
     path = next((place for place in places if place.is_file()), None)
+    if path is None and (there := site_visits.place_of(media)):
+        name = f"{site_visits.ids_of(there.path)[1]}.jpg"
+        # Once its first piece is read it stays open, though it is gone from the disk.
+        with site_visits.fetched(there, asker=asker) as fetched:
+            copy = _copy(media, [fetched], side, strip=strip)
+        return replace(copy, name=uploads.safe_name(name, copy.kind))
     if path is None:
         raise FileMissing("its file is no longer in any of the folders")
     kind = _kind(path)
@@ -242,14 +262,13 @@ def _added(
     places: list[Path],
     names: set[str],
     left_out: list[str],
-    side: int,
-    strip: bool,
+    copy_it: Callable[[], Copy],
 ) -> Iterator[bytes]:
     """Put one photo into the zip, and yield what is to be sent of it."""
     day = media.taken_at.date().isoformat()
     known_as = uploads.safe_name(places[0].name, "") if places else f"photo {media.uuid}"
     try:
-        copy = _copy(media, places, side, strip=strip)
+        copy = copy_it()
     except LookwhoError as error:
         left_out.append(f"{day} {known_as}: {error.message}")
         return

@@ -248,3 +248,4 @@ _TYPES = {
     Kind.PARQUET: "application/vnd.apache.parquet",
     Kind.COCO: "application/json",
 }
+CONTENT_TYPES = tuple(_TYPES.values())

@@ -81,7 +81,7 @@ def _zip(
     side = int(told) if told in _SMALLER else None
     strip = request.GET.get("strip", "") not in ("", "0")
     seen = downloads.still_seen(media, partial(_scope_now, user.pk, purpose))
-    chunks = downloads.zip_of(seen, side=side, strip=strip)
+    chunks = downloads.zip_of(seen, side=side, strip=strip, asker=user)
     return sent(request, chunks, name=f"{title}.zip", key=f"user:{user.pk}")
 
 

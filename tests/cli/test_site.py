@@ -70,8 +70,8 @@ def test_a_site_listens_on_this_machine_alone(site):
     ]
 
 
-def test_a_web_server_that_is_killed_comes_back_at_the_same_place(tmp_path):
-    with serving(tmp_path, "--no-workers") as site:
+def test_a_web_server_that_is_killed_comes_back_at_the_same_place(used_home):
+    with serving(used_home, "--no-workers") as site:
         (web,) = children(site.process.pid)
         os.kill(web, signal.SIGKILL)
 
@@ -81,8 +81,8 @@ def test_a_web_server_that_is_killed_comes_back_at_the_same_place(tmp_path):
         assert children(site.process.pid) != [web]
 
 
-def test_no_process_outlives_a_site_that_is_killed(tmp_path):
-    with serving(tmp_path) as site:
+def test_no_process_outlives_a_site_that_is_killed(used_home):
+    with serving(used_home) as site:
         until(lambda: len(children(site.process.pid)) >= 3)
         pids = children(site.process.pid)
         site.process.kill()
@@ -113,6 +113,7 @@ def test_a_folder_is_taken_in_and_its_people_are_found(tmp_path, photos):
 
     assert done.returncode == 0, done.stderr
     assert re.search(r"7 photos\. In the library: \d+ faces, \d+ people\.", done.stdout)
+    assert re.search(r"Its album: http://\S+/albums/party\n", done.stdout)
     again = command(tmp_path / "home", "import", folder)
     assert again.returncode == 0
     health = json.loads(command(tmp_path / "home", "doctor", "--json").stdout)
@@ -124,35 +125,36 @@ def test_a_folder_is_taken_in_and_its_people_are_found(tmp_path, photos):
         "heic": "ok",
         "folder": "ok",
         "work": "ok",
+        "erasures": "ok",
     }
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
-    done = command(tmp_path, "import", tmp_path / "nowhere")
+def test_a_folder_that_is_not_there_is_named(tmp_path, used_home):
+    done = command(used_home, "import", tmp_path / "nowhere")
 
     assert done.returncode == 4
     assert "file_missing" in done.stderr
     assert "nowhere" in done.stderr
 
 
-def test_what_cannot_be_read_is_counted_and_the_rest_goes_on(tmp_path):
+def test_what_cannot_be_read_is_counted_and_the_rest_goes_on(tmp_path, used_home):
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
 
-    done = command(tmp_path / "home", "import", folder)
+    done = command(used_home, "import", folder)
 
     assert done.returncode == 3
     assert "1 photos could not be read" in done.stderr
 
 
-def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path):
+def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path, used_home):
     folder = tmp_path / "photos"
     folder.mkdir()
-    command(tmp_path / "home", "import", folder, "--queue")
+    command(used_home, "import", folder, "--queue")
     folder.rmdir()
 
-    done = command(tmp_path / "home", "doctor")
+    done = command(used_home, "doctor")
 
     assert done.returncode == 1
     assert "is it plugged in?" in done.stdout
@@ -169,13 +171,10 @@ def test_a_home_that_cannot_be_used_is_named(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_database_that_is_damaged_is_named(tmp_path):
-    command(tmp_path, "user", "list")
-    (tmp_path / "lookwho.sqlite3").write_bytes(b"no database" * 1000)
-    for leftover in tmp_path.glob("lookwho.sqlite3-*"):
-        leftover.unlink()
+def test_a_database_that_is_damaged_is_named(used_home):
+    (used_home / "lookwho.sqlite3").write_bytes(b"no database" * 1000)
 
-    done = command(tmp_path, "user", "list")
+    done = command(used_home, "user", "list")
 
     assert done.returncode == 4
     assert "lookwho.sqlite3" in done.stderr

@@ -267,6 +267,8 @@ _JOBS = {
     Job.Kind.LEARN: "Learning from what was said",
     Job.Kind.ERASE: "Overwriting what was erased",
     Job.Kind.MAIL: "Writing a mail about new photos",
+    Job.Kind.SITE: "Reading another website",
+    Job.Kind.UNPACK: "Unpacking an archive",
 }
 _SETTLED = (Analysis.State.DONE, Analysis.State.FAILED)
 
