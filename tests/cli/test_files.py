@@ -19,7 +19,8 @@ from lookwho.files.results import Results
 
 COMMANDS = (
     *("faces", "compare", "find", "group"),
-    *("serve", "import", "work", "labels", "user", "login-link", "retention", "receipt", "doctor"),
+    *("serve", "import", "work", "labels", "member", "user", "login-link", "retention", "receipt"),
+    *("site", "doctor"),
 )
 
 

@@ -226,7 +226,7 @@ def test_methods_that_are_not_read_are_named():
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_an_archive_within_an_archive_is_refused_whatever_it_is_called(make):
     inner = zip_of([("a.jpg", b"1")])
-    files = [("inner.jpg", inner), ("t.jpg", tar_of([("a", b"1")])), ("g", gzip.compress(b"x", mtime=0))]
+    files = [("inner.jpg", inner), ("t.jpg", tar_of([("a", b"1")])), ("g", gzip.compress(b"x"))]
 
     found = unpacked(make([*files, ("b.jpg", b"2")]))
 

@@ -91,7 +91,7 @@ def test_a_pool_has_analysers_and_a_clerk_that_say_what_they_do(pool):
     until(lambda: Worker.objects.count() == 3, running.watch_once)
 
     kinds = sorted(Worker.objects.values_list("kinds", flat=True))
-    clerk = ["import", "unpack", "group", "erase", "names", "mail", "learn"]
+    clerk = ["import", "site", "unpack", "group", "erase", "names", "mail", "learn"]
     assert kinds == [clerk] + 2 * [["reference", "embed", "analyse"]]
     assert sorted(Worker.objects.values_list("pid", flat=True)) == sorted(running.pids)
 
