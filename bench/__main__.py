@@ -11,12 +11,15 @@ from bench import (
     accuracy,
     albums,
     crowds,
+    event,
     grouping,
     guessing,
     identification,
     imports,
     learning,
+    load,
     measure,
+    mine,
     naming,
     passes,
     scale,
@@ -165,6 +168,41 @@ def import_(folder: Path, rounds: int) -> None:
 def site_(photos: int, rounds: int) -> None:
     """Time the pages of a site with a library that is made, as large as is wanted."""
     _print(site.report(photos=photos, rounds=rounds))
+
+
+@main.command("mine")
+@click.option("--faces", type=click.IntRange(1000), default=mine.FACES, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=mine.ROUNDS, show_default=True)
+def mine_(faces: int, rounds: int) -> None:
+    """Time My photos in a library that is made, beside a scan of 128 columns in SQL."""
+    _print(mine.report(faces=faces, rounds=rounds))
+
+
+@main.command("event")
+@_faces
+@click.option("--photos", type=click.IntRange(1), default=event.PHOTOS, show_default=True)
+@click.option("--members", type=click.IntRange(1), default=event.MEMBERS, show_default=True)
+@click.option(
+    "--processes", type=click.IntRange(1, 256), help="How many analyse; one for each core."
+)
+def event_(faces: Path, photos: int, members: int, processes: int | None) -> None:
+    """Time an event from its upload until its members have found themselves."""
+    _print(event.report(faces, photos=photos, members=members, processes=processes))
+
+
+@main.command("load")
+@click.option("--members", type=click.IntRange(1), default=load.MEMBERS, show_default=True)
+@click.option("--seconds", type=click.IntRange(1), default=load.SECONDS, show_default=True)
+@click.option("--faces", type=click.IntRange(1000), default=load.FACES, show_default=True)
+@click.option(
+    "--every", type=click.FloatRange(0.1), default=load.EVERY, show_default=True, help="Seconds."
+)
+@click.option("--pictures/--no-pictures", default=True, show_default=True)
+def load_(members: int, seconds: int, faces: int, every: float, pictures: bool) -> None:
+    """Time the pages of a site with many faces while many members look at them."""
+    _print(
+        load.report(faces=faces, members=members, seconds=seconds, every=every, pictures=pictures)
+    )
 
 
 def _print(lines: Iterable[str]) -> None:

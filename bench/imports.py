@@ -6,27 +6,20 @@ asks for one page after the other, and how long each takes is noted.
 
 from __future__ import annotations
 
-import http.cookiejar
 import itertools
-import os
-import re
-import signal
 import sqlite3
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import machine, tables
+from bench import machine, served, tables
 from lookwho.core import batch, packs
+from lookwho.core.errors import LookwhoError
 from lookwho.files.walk import walk
 
 PAGES = ("/people", "/photos", "/progress", "/me")
@@ -100,7 +93,7 @@ def _engine_alone(paths: list[str], cores: int) -> float:
 def _imported(folder: Path, count: int) -> Import:
     with tempfile.TemporaryDirectory(prefix="lookwho-bench-") as home:
         began = time.perf_counter()
-        with _serving(folder, Path(home)) as link:
+        with served.serving(Path(home), "--photos", str(folder)) as link:
             visitor = Visitor(link)
             done = threading.Event()
             looking = threading.Thread(target=visitor.look_around, args=(done,))
@@ -115,47 +108,13 @@ def _imported(folder: Path, count: int) -> Import:
         return Import(*times[:3], visitor.times, int(times[3]))
 
 
-@contextmanager
-def _serving(folder: Path, home: Path) -> Generator[str]:
-    command = [sys.executable, "-m", "lookwho", "serve", "--port", "0", "--photos", str(folder)]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "LOOKWHO_HOME": str(home)},
-    )
-    assert process.stdout
-    try:
-        for line in process.stdout:
-            if found := re.search(r"http://\S+/enter/\S+", line):
-                break
-        else:
-            raise RuntimeError("lookwho serve did not start")
-        # What it says later must not fill the pipe.
-        threading.Thread(target=process.stdout.read, daemon=True).start()
-        yield found[0]
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-
-
 class Visitor:
     """Somebody who is signed in and looks at one page after the other."""
 
     def __init__(self, link: str) -> None:
         self.times: dict[str, list[float]] = {page: [] for page in PAGES}
         self.problem = ""
-        self._site = link.split("/enter/")[0]
-        self._cookies = http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(self._cookies)
-        )
-        self._opener.open(link, timeout=30).read()
-        token = next(cookie.value for cookie in self._cookies if cookie.name == "csrftoken")
-        headers = {"X-CSRFToken": token or "", "Referer": link}
-        self._opener.open(
-            urllib.request.Request(link, data=b"", headers=headers), timeout=30
-        ).read()
+        self._visitor = served.Visitor(link)
 
     def look_around(self, done: threading.Event) -> None:
         """Ask for the pages in turn until it is done."""
@@ -164,13 +123,9 @@ class Visitor:
                 if done.wait(PAUSE):
                     return
                 began = time.perf_counter()
-                with self._opener.open(self._site + page, timeout=30) as answer:
-                    answer.read()
-                    if answer.url != self._site + page:
-                        self.problem = f"{page} led to {answer.url}"
-                        return
+                self._visitor.get(page)
                 self.times[page].append(time.perf_counter() - began)
-        except (OSError, urllib.error.HTTPError) as error:
+        except (OSError, RuntimeError, LookwhoError) as error:
             self.problem = f"a page could not be read: {error}"
 
 

@@ -67,7 +67,7 @@ def _rows(faces: int, rounds: int, home: Path) -> list[list[str]]:
     call_command("migrate", verbosity=0)
     made = Population(faces, named=1)
     made.add(faces)
-    _in_albums()
+    put_in_albums(Path("/made/photos"))
     grouping.regroup(beat=lambda _: None, whole=True)
     vectors = np.frombuffer(
         b"".join(Embedding.objects.order_by("face").values_list("vector", flat=True)), "<f4"
@@ -80,7 +80,7 @@ def _rows(faces: int, rounds: int, home: Path) -> list[list[str]]:
     for wanted in PHOTOS:
         owner = int(np.argmin(np.abs(counts - wanted)))
         places = np.flatnonzero(made.owners == owner)
-        user = _member(f"member {wanted}", vectors[places[:2]])
+        user = member(f"member {wanted}", vectors[places[:2]])
         client = Client()
         client.force_login(user)
         client.get("/me")
@@ -108,13 +108,13 @@ def _rows(faces: int, rounds: int, home: Path) -> list[list[str]]:
     return rows
 
 
-def _in_albums() -> None:
-    """Put the photos into visible albums, those of neighbouring days together."""
+def put_in_albums(folder: Path) -> None:
+    """Put the photos into visible albums, those of neighbouring days together, and in a folder."""
     from datetime import date, timedelta
 
     from lookwho.library.models import Album, AlbumItem, Collection, Location, Media
 
-    collection = Collection.objects.create(title="Photos", root="/made/photos")
+    collection = Collection.objects.create(title="Photos", root=str(folder))
     media = list(Media.objects.order_by("-day", "pk").values_list("pk", flat=True))
     albums = Album.objects.bulk_create(
         Album(
@@ -133,7 +133,7 @@ def _in_albums() -> None:
         )
 
 
-def _member(name: str, vectors: FloatArray):
+def member(name: str, vectors: FloatArray):
     """Make a member with these selfies."""
     from lookwho.library.models import Consent, Embedding, Reference
     from lookwho.services import accounts, analysis, consents

@@ -5,7 +5,8 @@ from bench.__main__ import main
 
 
 @pytest.mark.parametrize(
-    "command", ("", "speed", "accuracy", "calibrate", "group", "people", "site")
+    "command",
+    ("", "speed", "accuracy", "calibrate", "group", "people", "site", "mine", "event", "load"),
 )
 def test_every_command_says_what_it_does(command):
     done = CliRunner().invoke(main, [*command.split(), "--help"])

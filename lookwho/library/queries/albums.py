@@ -302,5 +302,6 @@ def _visible(scope: Scope, items: QuerySet[AlbumItem]) -> QuerySet[AlbumItem]:
     narrowed = (scope.collections, scope.albums, scope.people, scope.since, scope.until)
     if all(limit is None for limit in narrowed):
         # An album that is open is so with all that is in it: there is nothing more to ask of each.
-        return items.filter(media__present__in=[True])
+        # Not as a comparison: SQLite would begin with the timeline, that is with all media.
+        return items.filter(media__present=True)
     return items.filter(Exists(scope.media().filter(pk=OuterRef("media"))))
