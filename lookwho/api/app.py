@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.defaults import page_not_found
 from ninja import NinjaAPI, Swagger
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from ninja.openapi.schema import OpenAPISchema
@@ -151,6 +152,13 @@ def documentation(request: HttpRequest) -> HttpResponse:
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
     )
     return page
+
+
+def no_such_address(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for an address that nothing is at: below the API as the API does, else with a page."""
+    if request.path.startswith("/api/"):
+        return _not_found(request, exception)
+    return page_not_found(request, exception)
 
 
 def _told(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:

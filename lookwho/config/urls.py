@@ -52,6 +52,7 @@ NOUNS = (
 for noun in NOUNS:
     api.add_router("", noun.router)
 
+handler404 = "lookwho.api.app.no_such_address"
 urlpatterns = [
     path("api/v1/", api.urls),
     path("docs", documentation, name="docs"),

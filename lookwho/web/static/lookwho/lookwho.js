@@ -242,6 +242,7 @@ function changed() {
   else if (how === "whole") {
     htmx.ajax("GET", location.href, {
       source: main(), target: "#main", select: "#main", swap: "outerHTML show:none",
+      selectOOB: "#account", // which says how many requests wait
     });
   }
 }
