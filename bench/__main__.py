@@ -198,10 +198,18 @@ def event_(faces: Path, photos: int, members: int, processes: int | None) -> Non
     "--every", type=click.FloatRange(0.1), default=load.EVERY, show_default=True, help="Seconds."
 )
 @click.option("--pictures/--no-pictures", default=True, show_default=True)
-def load_(members: int, seconds: int, faces: int, every: float, pictures: bool) -> None:
+@click.option("--web", type=click.IntRange(1), default=load.WEB, show_default=True)
+def load_(members: int, seconds: int, faces: int, every: float, pictures: bool, web: int) -> None:
     """Time the pages of a site with many faces while many members look at them."""
     _print(
-        load.report(faces=faces, members=members, seconds=seconds, every=every, pictures=pictures)
+        load.report(
+            faces=faces,
+            members=members,
+            seconds=seconds,
+            every=every,
+            pictures=pictures,
+            web=web,
+        )
     )
 
 

@@ -26,6 +26,8 @@ from bench import machine, mine, tables, visitors
 from bench.served import serving
 
 FACES, MEMBERS, SECONDS, EVERY = 100_000, 100, 60, 5.0
+# Processes that answer pages.
+WEB = 2
 # Members are some of those who are in most photos: one of so many.
 AMONG = 4
 # What was asked: no error, and of 100 answers 95 within so many milliseconds.
@@ -40,6 +42,7 @@ def report(
     seconds: int = SECONDS,
     every: float = EVERY,
     pictures: bool = True,
+    web: int = WEB,
 ) -> Iterator[str]:
     """Yield the lines of the table."""
     load = machine.load()
@@ -49,14 +52,14 @@ def report(
         os.environ.pop("LOOKWHO_DATABASE_URL", None)
         os.environ["DJANGO_SETTINGS_MODULE"] = "lookwho.config.settings"
         sessions, photos = _library(faces, members, home / "photos")
-        with serving(home / "site", "--no-workers") as link:
+        with serving(home / "site", "--no-workers", "--web", str(web)) as link:
             host = link.split("/")[2]
             seen = _visits(host, sessions, seconds=seconds, every=every, pictures=pictures)
     yield from machine.warning(load)
     yield (
         f"{faces:,} faces in {mine.ALBUMS} albums; {members} members, in {photos[0]:,} photos each "
-        f"(median; {photos[1]:,} at most), open a page every {every:g} s for {seconds} s. One "
-        "server process with SQLite, and none that works; the visitors' process took "
+        f"(median; {photos[1]:,} at most), open a page every {every:g} s for {seconds} s. "
+        f"SQLite, {web} processes that answer, and none that works; the visitors' process took "
         f"{100 * seen['share']:.0f} % of a core."
     )
     yield ""

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def environment(home):

@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -21,6 +21,7 @@ from lookwho.core.batch import usable_cores
 from lookwho.core.errors import LookwhoError, SettingInvalid, SetupError
 
 if TYPE_CHECKING:
+    from lookwho.cli.server import Server
     from lookwho.library.models import Job
 
 processes_option = click.option(
@@ -166,6 +167,13 @@ def work(processes: int | None) -> int:
 @click.option("--photos", type=click.Path(file_okay=False), help="A folder to take in at once.")
 @click.option("--album", "album_title", default="", help="Put those photos into this album.")
 @click.option("--no-workers", is_flag=True, help="Only the pages; the work is done elsewhere.")
+@click.option(
+    "--web",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="How many processes answer pages: more for many visitors at once.",
+)
 @processes_option
 def serve(
     host: str,
@@ -175,6 +183,7 @@ def serve(
     album_title: str,
     no_workers: bool,
     processes: int | None,
+    web: int,
 ) -> int:
     """Start the site, and processes that do its work, until Ctrl-C.
 
@@ -189,20 +198,26 @@ def serve(
     erase_again()
     listener = listen("0.0.0.0" if lan else host, port)
     with contextlib.closing(listener), _stopped() as stop:
-        server = Server(listener)
+        servers = [Server(listener) for _ in range(web)]
         try:
-            server.watch()
+            _watch(servers)
             _welcome(address, listener.getsockname()[1], lan=lan)
             _take_in(photos, album_title)
             with contextlib.nullcontext() if no_workers else _pool(processes) as pool:
                 while not stop.wait(0.2):
-                    server.watch()
+                    _watch(servers)
                     if pool:
                         pool.watch_once()
         finally:
             click.echo("Stopping.")
-            server.stop()
+            for server in servers:
+                server.stop()
     return DONE
+
+
+def _watch(servers: Sequence[Server]) -> None:
+    for server in servers:
+        server.watch()
 
 
 def _welcome(host: str, port: int, *, lan: bool) -> None:

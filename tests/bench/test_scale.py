@@ -27,4 +27,5 @@ def test_the_command_prints_a_row_for_each_size():
             float(cell.replace(",", "")) for cell in row[1:]
         )
         assert 0 < groups < people < 2000
-        assert min(seconds, megabytes, added) > 0
+        assert megabytes > 0
+        assert min(seconds, added) >= 0  # to a tenth of a second

@@ -81,6 +81,17 @@ def test_a_web_server_that_is_killed_comes_back_at_the_same_place(used_home):
         assert children(site.process.pid) != [web]
 
 
+def test_several_processes_answer_and_each_comes_back(used_home):
+    with serving(used_home, "--no-workers", "--web", "2") as site:
+        until(lambda: len(children(site.process.pid)) == 2)
+        first, second = children(site.process.pid)
+        os.kill(first, signal.SIGKILL)
+
+        assert {site.get("/sign-in")[0] for _ in range(5)} == {200}
+        until(lambda: len(set(children(site.process.pid)) - {first}) == 2)
+        assert second in children(site.process.pid)
+
+
 def test_no_process_outlives_a_site_that_is_killed(used_home):
     with serving(used_home) as site:
         until(lambda: len(children(site.process.pid)) >= 3)

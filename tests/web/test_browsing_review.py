@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import Counter
 
 import pytest
 from playwright.sync_api import expect
@@ -63,9 +64,10 @@ def test_ten_questions_are_answered_with_keys_alone(open_page, owner):
         page.keyboard.press(key)
 
     written = answers(10)
-    assert [row.verdict for row in written] == [
-        "name", "name", "name", "cannot_tell", "not_a_face", "yes", "no", "yes", "skip", "no",
-    ]  # fmt: skip
+    # Each is on its way while the next is given, so which is written first is left to chance.
+    assert Counter(row.verdict for row in written) == Counter(
+        ["name", "name", "name", "cannot_tell", "not_a_face", "yes", "no", "yes", "skip", "no"]
+    )
     assert all(row.seconds is not None for row in written)
     doubts = [Face.objects.get(pk=face.pk) for face in doubts]
     assert [face.person_id for face in doubts] == [
