@@ -19,6 +19,7 @@ import time
 from collections.abc import Generator
 
 from django.db import DatabaseError, connection
+from django.db.backends.utils import CursorWrapper
 
 from lookwho.core.errors import StorageFull, WorkError
 
@@ -109,10 +110,38 @@ def _sqlite() -> None:
             time.sleep(_PAUSE)
 
 
+def _wait_for_others(cursor: CursorWrapper) -> None:
+    """Wait until all transactions of now have ended, also those of other databases of this server.
+
+    What was deleted while one of them was under way is kept for it, by VACUUM FULL too.
+
+    Raises:
+        WorkError: one of them goes on and on.
+    """
+    cursor.execute("select pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+    (next_one,) = cursor.fetchone() or (0,)
+    end = time.monotonic() + PATIENCE
+    while True:
+        # A snapshot is told of the next number to be given out: with a transaction of our own there
+        # is one, or an idle server would never get as far.
+        cursor.execute("select pg_current_xact_id()")
+        cursor.execute("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        (oldest,) = cursor.fetchone() or (0,)
+        if oldest >= next_one:
+            return
+        if time.monotonic() > end:
+            raise WorkError(
+                "what was erased is still in the database, since a transaction goes on that began "
+                "before that"
+            )
+        time.sleep(_PAUSE)
+
+
 def _postgresql() -> None:
     tables = [name for name in connection.introspection.table_names() if name not in _NOBODYS]
     tables.append("lookwho_vector")
     with connection.cursor() as cursor:
+        _wait_for_others(cursor)
         # A table is written anew once nobody reads it: for no longer than that do others wait.
         cursor.execute(f"set lock_timeout = {round(PATIENCE * 1000)}")
         try:
