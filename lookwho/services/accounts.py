@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import unicodedata
 from collections.abc import Generator
@@ -27,6 +26,7 @@ from lookwho.core.errors import Conflict, Forbidden, Invalid, LinkExpired, NotFo
 from lookwho.library.models import Collection, EntryLink, Label, Share, User
 from lookwho.library.models.accounts import Role
 from lookwho.services import mail
+from lookwho.services.derived import hashed
 
 ENTRY_LASTS = timedelta(hours=24)
 INVITATION_LASTS = timedelta(hours=72)
@@ -90,7 +90,7 @@ def entry_link(user: User, *, lasts: timedelta = ENTRY_LASTS, now: datetime | No
     now = now or timezone.now()
     EntryLink.objects.filter(Q(expires_at__lt=now) | Q(used_at__isnull=False)).delete()
     token = secrets.token_urlsafe(32)
-    EntryLink.objects.create(user=user, token_hash=_hash(token), expires_at=now + lasts)
+    EntryLink.objects.create(user=user, token_hash=hashed(token), expires_at=now + lasts)
     return token
 
 
@@ -101,7 +101,7 @@ def enter(token: str, *, now: datetime | None = None) -> User:
         LinkExpired: it is too old, was used before, or there never was such a link.
     """
     now = now or timezone.now()
-    links = EntryLink.objects.filter(token_hash=_hash(token))
+    links = EntryLink.objects.filter(token_hash=hashed(token))
     # One conditional UPDATE decides which of two that follow the link at once is signed in. All it
     # asks for must be in this one table: PostgreSQL would not look at a second one again after
     # waiting for the first of the two.
@@ -159,7 +159,7 @@ def invite(
     with transaction.atomic():
         Share.objects.create(
             kind=Share.Kind.INVITATION,
-            token_hash=_hash(token),
+            token_hash=hashed(token),
             name=_checked_name(name) if name.strip() else "",
             email=_checked_email(email),
             role=role,
@@ -222,7 +222,7 @@ def invitation(token: str, *, now: datetime | None = None) -> Share:
     """
     now = now or timezone.now()
     share = Share.objects.filter(
-        kind=Share.Kind.INVITATION, token_hash=_hash(token), revoked_at=None, expires_at__gt=now
+        kind=Share.Kind.INVITATION, token_hash=hashed(token), revoked_at=None, expires_at__gt=now
     ).first()
     if share is None:
         raise LinkExpired("this invitation is too old or was withdrawn: ask for a new one")
@@ -364,7 +364,3 @@ def _checked_email(email: str) -> str:
             raise Invalid(f"{email!r} is no e-mail address") from error
     # As the tables of addresses have it, which are asked for letters in lower case alone.
     return email.lower()
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()

@@ -6,7 +6,6 @@ kept; it is shown once, when it is made.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from django.utils import timezone
 from lookwho.core.errors import Conflict, Invalid, NotFound
 from lookwho.library.models import ApiToken, User
 from lookwho.services.albums import checked_title
+from lookwho.services.derived import hashed
 
 # The nouns of the API: what its operations are tagged with. A test compares them.
 NOUNS = (
@@ -79,7 +79,7 @@ def make_token(
     ApiToken.objects.create(
         user=user,
         title=title,
-        token_hash=_hash(token),
+        token_hash=hashed(token),
         scopes=checked_scopes(scopes),
         expires_at=None if lasts is None else (now or timezone.now()) + lasts,
     )
@@ -89,7 +89,7 @@ def make_token(
 def token_of(token: str, *, now: datetime | None = None) -> ApiToken | None:
     """Return the row of a token that is good, with its user, or None."""
     now = now or timezone.now()
-    found = live(now=now).filter(token_hash=_hash(token)).select_related("user").first()
+    found = live(now=now).filter(token_hash=hashed(token)).select_related("user").first()
     if found and (found.used_at is None or found.used_at < now - USED_EVERY):
         ApiToken.objects.filter(pk=found.pk).update(used_at=now)
     return found
@@ -132,7 +132,3 @@ def checked_scopes(scopes: Sequence[str]) -> list[str]:
                 f"the nouns are {', '.join(NOUNS)}"
             )
     return sorted(set(scopes))
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()

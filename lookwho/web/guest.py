@@ -26,9 +26,9 @@ from lookwho.services import downloads, mail, requests, search, sharing, tries
 from lookwho.services.guests import KEPT, guest_token
 from lookwho.web import downloads as sending
 from lookwho.web import guest_photos
+from lookwho.web.address import client
 from lookwho.web.guest_door import (
     Visit,
-    address,
     ask_password,
     by_link,
     by_link_unlocked,
@@ -58,7 +58,7 @@ def password(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     """Type the password of a link."""
     told = request.POST.get("password", "")
     try:
-        sharing.open_link(visit.token, told, address=address(request))
+        sharing.open_link(visit.token, told, address=client(request))
     except (Forbidden, TooMany) as error:
         return ask_password(request, visit, error)
     response = redirect(visit.path)
@@ -172,7 +172,7 @@ def download(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     if guest_photos.wanted(request.GET) == ALL and not share.only_mine:
         shown = scope_of_share(share, Purpose.BROWSE).media().order_by("day", "taken_at", "pk")
         ids, purpose = list(shown.values_list("pk", flat=True)), Purpose.BROWSE
-        key = f"link:{share.pk}:{address(request)}"
+        key = f"link:{share.pk}:{client(request)}"
     elif visit.guest is not None:
         matches = search.my_photos(visit.guest)
         ids = [match.media.pk for match in reversed(matches) if match.mine]
@@ -304,7 +304,7 @@ def _may_find(share: Share) -> bool:
 
 
 def _count(request: HttpRequest, share: Share) -> None:
-    tries.count("guest", share.uuid, address(request), most=SELFIES, seconds=SENT_WITHIN)
+    tries.count("guest", share.uuid, client(request), most=SELFIES, seconds=SENT_WITHIN)
     tries.count("guest", share.uuid, most=ALL_SELFIES, seconds=SENT_WITHIN)
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
-from allauth.account.adapter import get_adapter
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -121,11 +120,6 @@ def guarded(response: HttpResponseBase) -> HttpResponseBase:
     response["X-Robots-Tag"] = "noindex"
     response["Cache-Control"] = "private, no-store"
     return response
-
-
-def address(request: HttpRequest) -> str:
-    """Return from where somebody asks, to count their tries."""
-    return get_adapter().get_client_ip(request)
 
 
 def _guest(request: HttpRequest, share: Share) -> Guest | None:

@@ -1,6 +1,7 @@
 // Dropping and choosing photos: sent in batches, so that progress shows and one bad file or one
 // lost connection costs little. Without this script the form is sent as a whole.
 
+import { whenDropped } from "./dropping.js";
 import { say } from "./lookwho.js";
 
 const FILES = 50;
@@ -106,52 +107,11 @@ async function upload(files) {
 
 input.addEventListener("change", () => upload([...input.files]));
 
-// ---- dropping, folders too ----
-
-async function inside(entry) {
-  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
-  const reader = entry.createReader();
-  const found = [];
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) break;
-    for (const each of some) found.push(...(await inside(each)));
-  }
-  // Of a folder only what looks like a photo; of what was chosen by hand everything is tried.
-  return found.filter((file) => LOOKS_LIKE_PHOTO.test(file.name));
-}
-
-let depth = 0;
-const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-
-document.addEventListener("dragenter", (event) => {
-  if (!carriesFiles(event)) return;
-  depth += 1;
-  document.body.classList.add("dropping");
-});
-document.addEventListener("dragleave", (event) => {
-  if (!carriesFiles(event)) return;
-  depth -= 1;
-  if (depth <= 0) document.body.classList.remove("dropping");
-});
-document.addEventListener("dragover", (event) => {
-  if (carriesFiles(event)) event.preventDefault();
-});
-document.addEventListener("drop", async (event) => {
-  if (!carriesFiles(event)) return;
-  event.preventDefault();
-  depth = 0;
-  document.body.classList.remove("dropping");
-  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  try {
-    const files = entries.length
-      ? (await Promise.all(entries.map(inside))).flat()
-      : [...event.dataTransfer.files];
-    if (files.length) upload(files);
-    else wrong.textContent = "There is no photo in what you dropped.";
-  } catch {
-    say("That could not be read from your computer.");
-  }
+whenDropped({
+  looksRight: (name) => LOOKS_LIKE_PHOTO.test(name),
+  take: upload,
+  none: () => (wrong.textContent = "There is no photo in what you dropped."),
+  unreadable: () => say("That could not be read from your computer."),
 });
 window.addEventListener("beforeunload", (event) => {
   if (underWay) event.preventDefault();

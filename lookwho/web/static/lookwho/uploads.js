@@ -4,6 +4,8 @@
 // Under a name that tells the file, this browser keeps where it is being sent to. Chosen again, it
 // goes on where it stopped, and what was sent completely is not sent twice.
 
+import { whenDropped } from "./dropping.js";
+
 const zone = document.querySelector("[data-uploads]");
 const PIECE = 4 << 20;
 const AT_ONCE = 3;
@@ -375,51 +377,11 @@ input.addEventListener("change", () => {
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 
-async function inside(entry, chosen = true) {
-  if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    // Of a folder only what looks like a photo; of what was chosen by hand everything is tried.
-    return chosen || PHOTO.test(file.name) || ARCHIVE.test(file.name) ? [file] : [];
-  }
-  const reader = entry.createReader();
-  const found = [];
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) return found;
-    for (const each of some) found.push(...(await inside(each, false)));
-  }
-}
-
-let depth = 0;
-const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-
-document.addEventListener("dragenter", (event) => {
-  if (!carriesFiles(event)) return;
-  depth += 1;
-  document.body.classList.add("dropping");
-});
-document.addEventListener("dragleave", (event) => {
-  if (!carriesFiles(event)) return;
-  depth -= 1;
-  if (depth <= 0) document.body.classList.remove("dropping");
-});
-document.addEventListener("dragover", (event) => {
-  if (carriesFiles(event)) event.preventDefault();
-});
-document.addEventListener("drop", async (event) => {
-  if (!carriesFiles(event)) return;
-  event.preventDefault();
-  depth = 0;
-  document.body.classList.remove("dropping");
-  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  const plain = [...event.dataTransfer.files];
-  try {
-    const files = entries.length ? (await Promise.all(entries.map((entry) => inside(entry)))).flat() : plain;
-    if (files.length) add(files);
-    else wrong.textContent = words("sayNone");
-  } catch {
-    wrong.textContent = words("sayUnreadable");
-  }
+whenDropped({
+  looksRight: (name) => PHOTO.test(name) || ARCHIVE.test(name),
+  take: add,
+  none: () => (wrong.textContent = words("sayNone")),
+  unreadable: () => (wrong.textContent = words("sayUnreadable")),
 });
 window.addEventListener("beforeunload", (event) => {
   if (working && !paused) event.preventDefault();
