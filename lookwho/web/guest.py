@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from lookwho.core.errors import Forbidden, Invalid, LinkExpired, LookwhoError, NotFound, TooMany
 from lookwho.library.models import Media, Reference, Share
+from lookwho.library.queries import mine
 from lookwho.library.queries import sharing as queries
 from lookwho.library.scope import Purpose, Scope, scope_of_share
 from lookwho.services import downloads, mail, requests, search, sharing, tries
@@ -69,13 +70,9 @@ def password(request: HttpRequest, visit: Visit) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @by_link
 def selfie(request: HttpRequest, visit: Visit) -> HttpResponseBase:
-    """Take a guest's selfie; or, asked again and again by the page, say how far it is."""
+    """Take a guest's selfie; or, asked again and again by the page, say how far all is."""
     if request.method != "POST":
-        told = _selfies(visit)
-        response = render(request, "lookwho/_guest_selfies.html", told)
-        if not told["processing"]:
-            response["HX-Refresh"] = "true"  # there may be photos now
-        return response
+        return _standing(request, visit)
     if not _may_find(visit.share):
         raise NotFound("there is nothing to look for by this link")
     guest, begun = visit.guest, None
@@ -226,11 +223,35 @@ def _landing(
         "kept": min(timezone.localdate() + KEPT, latest),
         "latest": latest,
         "earliest": timezone.localdate() + timedelta(days=1),
+        "waiting": visit.guest is not None and _waits(visit),
         **_selfies(visit),
         **guest_photos.listed(request.GET, share, guest),
     }
     status = error.status if error else 200
     return render(request, "lookwho/guest.html", context, status=status)
+
+
+def _standing(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """How far a guest's selfie is or, once it was looked at, the photos it is looked for in."""
+    told = _selfies(visit)
+    known = request.GET.get("known", "")
+    if not (told["findable"] and known.isascii() and known.isdecimal() and len(known) < 8):
+        response = render(request, "lookwho/_guest_selfies.html", told)
+        if not told["processing"]:
+            response["HX-Refresh"] = "true"  # there may be photos now
+        return response
+    found = guest_photos.number_of(visit.guest)
+    more = max(0, found - int(known))
+    context = {"visit": visit, "waiting": _waits(visit), "known": int(known), "more": more}
+    response = render(request, "lookwho/_guest_waiting.html", context)
+    if more and not int(known):
+        response["HX-Refresh"] = "true"  # the page is empty: nobody loses their place in it
+    return response
+
+
+def _waits(visit: Visit) -> bool:
+    """Return whether photos still wait to be looked at, so that some may be missing here."""
+    return bool(mine.unseen(scope_of_share(visit.share, Purpose.FIND_SELF)))
 
 
 def _photo(

@@ -34,6 +34,11 @@ def wanted(told: Mapping[str, str]) -> str:
     return name if name in (MINE, ALL) else ""
 
 
+def number_of(guest: Guest | None) -> int:
+    """Return how many photos a guest is in, for certain."""
+    return 0 if guest is None else sum(match.mine for match in search.my_photos(guest))
+
+
 def listed(told: Mapping[str, str], share: Share, guest: Guest | None) -> dict[str, object]:
     """Return what a link's page shows: a piece of one list, and how long each is."""
     matches = search.my_photos(guest) if guest is not None else []

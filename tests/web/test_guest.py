@@ -15,6 +15,7 @@ from django.utils import timezone
 from PIL import Image
 
 from lookwho.library.models import (
+    Analysis,
     Collection,
     Embedding,
     Guest,
@@ -378,6 +379,32 @@ def test_while_it_is_looked_at_the_page_asks_again_and_then_is_drawn_anew(client
     assert 'hx-trigger="every 2s"' in text(waiting)
     assert "HX-Refresh" not in waiting.headers
     assert done.headers["HX-Refresh"] == "true"
+
+
+def test_while_photos_are_looked_at_the_page_asks_again_and_shows_what_turns_up(
+    client, album, photos, me
+):
+    _, link = link_to(album, only_mine=True)
+    pack = Embedding.objects.all()[0].pack
+    Analysis.objects.create(media=photos[2], pack=pack, state=Analysis.State.WAITING)
+    found_by(client, link, me)
+
+    page = text(client.get(link))
+    again = client.get(f"{link}/selfie?known=2")
+    first = client.get(f"{link}/selfie?known=0")
+    some = client.get(f"{link}/selfie?known=1")
+    Analysis.objects.update(state=Analysis.State.DONE)
+    over = client.get(f"{link}/selfie?known=2")
+
+    assert "Photos are still being looked at" in page
+    assert f'{link}/selfie?known=2" hx-trigger="every 5s"' in page
+    assert "more photo" not in text(again)
+    assert "HX-Refresh" not in again.headers
+    assert first.headers["HX-Refresh"] == "true"
+    assert "1 more photo of you was found" in text(some)
+    assert "HX-Refresh" not in some.headers
+    assert "hx-trigger" not in text(over)
+    assert "Photos are still being looked at" not in text(client.get(link))
 
 
 def test_a_selfie_that_cannot_be_used_says_why_and_one_may_try_again(client, album):

@@ -156,14 +156,17 @@ def test_the_code_leads_to_the_link(as_owner, share, tmp_path):
 
     drawn = as_owner.get(f"/links/{share.uuid}/code.svg").content.decode()
     size = float(re.search(r'viewBox="0 0 ([\d.]+)', drawn)[1])
-    picture = np.full((int(size * 10), int(size * 10)), 255, np.uint8)
-    for x, y in re.findall(r"M([\d.]+),([\d.]+)H", drawn):
-        left, top = round(float(x) * 10), round(float(y) * 10)
-        picture[top : top + 10, left : left + 10] = 0
+    squares = [(float(x), float(y)) for x, y in re.findall(r"M([\d.]+),([\d.]+)H", drawn)]
+    # OpenCV fails on one code in fifty at one size; a camera tries many, and so does this.
+    seen = set()
+    for scale in (10, 7, 5, 3):
+        picture = np.full((int(size * scale), int(size * scale)), 255, np.uint8)
+        for x, y in squares:
+            left, top = round(x * scale), round(y * scale)
+            picture[top : top + scale, left : left + scale] = 0
+        seen.add(cv2.QRCodeDetector().detectAndDecode(picture)[0])
 
-    read, *_ = cv2.QRCodeDetector().detectAndDecode(picture)
-
-    assert read == f"http://testserver/g/{sharing.token_of(share)}"
+    assert seen - {""} == {f"http://testserver/g/{sharing.token_of(share)}"}
 
 
 def test_the_address_is_that_of_the_site(as_owner, share, settings):
