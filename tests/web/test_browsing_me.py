@@ -261,7 +261,7 @@ def test_nothing_is_sent_before_the_box_is_ticked(open_page, member, samples):
     page.locator(".choose input").set_input_files(samples / "obama.jpg")
     page.wait_for_timeout(200)
     before = Reference.objects.count()
-    page.get_by_label("I agree").check()
+    page.get_by_label("I agree").click()  # not `check`, which would wait for a page that is gone
     page.get_by_text("Looking for your face").wait_for()
 
     assert (before, Reference.objects.count()) == (0, 1)
