@@ -101,7 +101,7 @@ def test_a_selfie_waits_until_it_is_agreed_to(open_page, tmp_path):
     page.locator("input[type=file][name=selfie]").set_input_files(picture)
     page.wait_for_timeout(300)
     assert not Reference.objects.exists()
-    page.get_by_label("I agree that my face is looked for").check()
+    page.get_by_label("I agree that my face is looked for").click()
     page.get_by_text("Looking for you…").wait_for()
 
     assert Reference.objects.get().guest == Guest.objects.get()
