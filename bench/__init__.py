@@ -1,7 +1,7 @@
-"""Measures Lookwho: how fast beside `face_recognition`, how accurate on labelled photos.
+"""Measures Lookwho: how fast beside `face_recognition`, how accurate where somebody labelled.
 
 `make bench` prints the speed tables, `make bench ARGS="--faces DIR"` those of accuracy on a folder
-for each person. Nothing in `lookwho` may import this.
+for each person, `make bench ARGS=video` those of videos. Nothing in `lookwho` may import this.
 """
 
 from pathlib import Path

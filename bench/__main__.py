@@ -25,6 +25,7 @@ from bench import (
     scale,
     site,
     speed,
+    video,
 )
 from bench.people import read
 
@@ -211,6 +212,24 @@ def load_(members: int, seconds: int, faces: int, every: float, pictures: bool, 
             web=web,
         )
     )
+
+
+@main.command("video")
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice(video.PARTS),
+    multiple=True,
+    default=video.PARTS,
+    help="What to measure; may be given several times.  [default: all]",
+)
+@click.option(
+    "--processes", type=click.IntRange(1, 256), help="How many analyse; one for each core."
+)
+@_quick
+def video_(parts: tuple[str, ...], processes: int | None, quick: bool) -> None:
+    """Find people in videos, beside the older system's way; memory of an hour; lists by the API."""
+    _print(video.report(parts, processes=processes, quick=quick))
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -20,13 +20,19 @@ if __name__ == "__main__":
 import numpy as np
 from PIL import Image
 
+from bench.sightings import told
 from lookwho.core import packs, stages, weights
+from lookwho.core.cast import Cast, join
 from lookwho.core.chips import chips as cut
 from lookwho.core.dlibfile import read_shape_predictor
 from lookwho.core.landmarks import LandmarkPredictor
 from lookwho.core.mmod import MmodDetector
 from lookwho.core.pipeline import Analyzer
+from lookwho.core.segment_analysis import SegmentAnalysis
+from lookwho.core.segments import SegmentResult, grid
+from lookwho.core.sightings import Eyes
 from lookwho.core.types import ByteArray, FloatArray
+from lookwho.core.video import probe
 
 BATCH = 16
 
@@ -93,6 +99,38 @@ class Ours:
             }
         }
 
+    def video(self, path: str) -> Answer:
+        """Find the people of a video, its segments one after the other."""
+        eyes = self._eyes()
+
+        def work() -> Cast:
+            duration = probe(path).duration
+            results: list[SegmentResult] = []
+            for part in range(len(grid(duration))):
+                segment = SegmentAnalysis(eyes, path, duration, part)
+                while segment.step():
+                    pass
+                results.append(segment.result())
+            return join(results)
+
+        milliseconds, cast = timed(work)
+        return {"ms": milliseconds, "people": told(cast)}
+
+    def decode(self, path: str) -> Answer:
+        """Decode all pictures of a video and do nothing with them."""
+        import av  # which photos are measured without
+
+        def work() -> int:
+            with av.open(path) as container:
+                return sum(1 for _ in container.decode(video=0))
+
+        milliseconds, pictures = timed(work)
+        return {"ms": milliseconds, "pictures": pictures}
+
+    @cache  # noqa: B019 one of these lives as long as its process
+    def _eyes(self) -> Eyes:
+        return Eyes(**self.analyzer.settings, cache=self._cache)
+
     @cache  # noqa: B019 one of these lives as long as its process
     def _stages(self, pack: str) -> stages.Stages:
         chosen = packs.find_pack(pack)
@@ -117,5 +155,6 @@ def _parts_of(boxes: FloatArray, height: int, width: int) -> list[list[float]]:
 
 if __name__ == "__main__":
     side = Ours(json.loads(sys.argv[2]), Path(sys.argv[3]))
-    requests = (side.versions, side.analyze, side.stream, side.locate, side.parts, peak_memory)
+    requests = (side.versions, side.analyze, side.stream, side.locate, side.parts)
+    requests += (side.video, side.decode, peak_memory)
     serve({request.__name__: request for request in requests})

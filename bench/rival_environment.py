@@ -21,6 +21,7 @@ _REQUIREMENTS = (
     ("dlib-bin==20.0.1.post1",),
     ("face_recognition_models==0.3.0",),
     ("--no-deps", "face_recognition==1.3.0"),
+    ("av==18.1.0",),
 )
 _FOLDER = CACHE / "face_recognition"
 

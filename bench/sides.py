@@ -89,6 +89,14 @@ class Side:
         """Return the milliseconds that each part takes for all faces in whole-pixel boxes."""
         return self._ask("parts", path=str(path), boxes=boxes)["ms"]
 
+    def video(self, path: Path) -> dict[str, Any]:
+        """Find the people of a video; the answer is the side's own."""
+        return self._ask("video", path=str(path))
+
+    def decode(self, path: Path) -> dict[str, Any]:
+        """Decode all pictures of a video, and do nothing with them."""
+        return self._ask("decode", path=str(path))
+
     def peak_memory(self) -> float:
         """Return the most memory that the process has held, in MB."""
         return self._ask("peak_memory")["megabytes"]

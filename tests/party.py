@@ -45,10 +45,12 @@ from lookwho.library.models import (
     Team,
     Upload,
     User,
+    Video,
     Watch,
 )
 from lookwho.services import analysis, derived, sharing, tokens
 from lookwho.services.sealing import seal
+from tests.films import a_clip, seen
 
 SPACE = UUID("4d2a3d39-8f4e-4a52-9a0c-7f8a34a0c1d2")
 NUMBER = 987654  # of rows that are asked for by number
@@ -71,7 +73,13 @@ def token(what):
 # What each address is about, by its route: the first that fits.
 ADDRESSES = (
     (r"(api/v1/)?people/undo/<uuid:batch>", (uuid("batch"),)),
-    (r"(api/v1/)?people/<[^>]+>.*", (uuid("person"),)),
+    (r"(api/v1/)?people/<[^>]+>.*", (uuid("person"), "sheet")),
+    (r"videos/<[^>]+>/so-far/.*", (uuid("video"), 0)),
+    (r"api/v1/videos/<[^>]+>/appearances.*", (uuid("video"), "csv")),
+    (r"(api/v1/)?videos/<[^>]+>.*", (uuid("video"), uuid("filmed"))),
+    (r"api/v1/profiles/<[^>]+>", (uuid("person"),)),
+    (r"api/v1/montages/<[^>]+>.*", (uuid("moments"),)),
+    (r"moments/<[^>]+>.*", (uuid("moments"),)),
     (
         r"(api/v1/)?photos/<[^>]+>(/[a-z-]+)?/faces/<[^>]+>.*",
         (uuid("photo"), uuid("face")),
@@ -166,8 +174,15 @@ def a_quiet_site():
     )
     Location.objects.create(collection=collection, media=media, path="spring.jpg")
     AlbumItem.objects.create(album=album, media=media)
+    film = Media.objects.create(
+        payload_hash=b"f" * 32, kind="video", duration=2, taken_at=NOW, day="2024-03-20"
+    )
+    Video.objects.create(media=film, plays=True)
+    Location.objects.create(collection=collection, media=film, path="spring.webm")
+    AlbumItem.objects.create(album=album, media=film)
     pack = analysis.current_pack()
-    analysis.Analysis.objects.create(media=media, pack=pack, state="done")
+    for each in (media, film):
+        analysis.Analysis.objects.create(media=each, pack=pack, state="done")
     _, link = sharing.share(users["O"], album=album)
     made = {
         scope: tokens.make_token(users["O"], scope, scopes=[scope])
@@ -217,6 +232,7 @@ def a_party(site, folder):
     pack = analysis.current_pack()
     analysis.Analysis.objects.create(media=photo, pack=pack, state="done")
     person = Person.objects.create(uuid=uuid("person"), name=NAME, user=member)
+    _a_film(folder, collection, album, person)
     group = Person.objects.create(uuid=uuid("group"))
     face, other = (
         Face.objects.create(
@@ -290,6 +306,29 @@ def a_party(site, folder):
             created_by=owner,
             **more,
         )
+
+
+def _a_film(folder, collection, album, person):
+    """A video of the party, in which its member appears."""
+    film = a_clip(folder / "priscilla.webm", seconds=2)
+    media = Media.objects.create(
+        uuid=uuid("video"),
+        payload_hash=b"v" * 32,
+        kind="video",
+        format="WEBM",
+        width=320,
+        height=180,
+        duration=2,
+        taken_at=datetime.datetime(2023, 5, 6, 21, tzinfo=datetime.UTC),
+        day=DAY,
+    )
+    Video.objects.create(media=media, container="webm", codec="vp9", plays=True)
+    Location.objects.create(
+        collection=collection, media=media, path=film.name, size=film.stat().st_size
+    )
+    AlbumItem.objects.create(album=album, media=media)
+    analysis.Analysis.objects.create(media=media, pack=analysis.current_pack(), state="done")
+    seen(media, (0.2, 0.9), (1.2, 1.8), uuid=uuid("filmed"), person=person)
 
 
 def _gzipped(content):

@@ -73,6 +73,7 @@ api/v1/albums/<slug>                                  GET OCAM  PATCH OC  DELETE
 api/v1/albums/<slug>/photos                           GET OCAM  POST OC
 api/v1/albums/<slug>/photos/remove                    POST OC
 api/v1/faces/<uuid>/box                               PUT OCA
+api/v1/faces/<uuid>/crop                              GET OCAM
 api/v1/faces/<uuid>/suggestions                       GET OCA
 api/v1/faces/confirm                                  POST OCA
 api/v1/faces/name                                     POST OCA
@@ -122,6 +123,9 @@ api/v1/members/<uuidstr:uuid>/person                  PUT O
 api/v1/members/invitations                            GET O  POST O
 api/v1/members/invitations/<uuid>                     DELETE O
 api/v1/members/list                                   PUT O
+api/v1/montages                                       POST -
+api/v1/montages/<uuid>                                GET -  DELETE -
+api/v1/montages/<uuid>/file                           GET -
 api/v1/names                                          GET OC
 api/v1/names/accept                                   POST OC
 api/v1/names/decline                                  POST OC
@@ -131,6 +135,7 @@ api/v1/people/<uuid>                                  GET OCA  PATCH OCA
 api/v1/people/<uuid>/erasure                          GET O  POST O
 api/v1/people/<uuid>/faces                            GET OCA
 api/v1/people/<uuid>/merge                            POST OCA
+api/v1/people/<uuid>/videos                           GET OCA
 api/v1/photos                                         GET OCAM
 api/v1/photos/<uuid>                                  GET OCAM
 api/v1/photos/<uuid>/absent                           POST OCA
@@ -140,6 +145,8 @@ api/v1/photos/<uuidstr:uuid>/removal                  POST -
 api/v1/photos/days                                    GET OCAM
 api/v1/photos/liked                                   GET M
 api/v1/photos/most-liked                              GET OCAM
+api/v1/profiles                                       GET OCA
+api/v1/profiles/<uuid>                                GET OCA  PUT OCA  DELETE O
 api/v1/quality                                        GET OC
 api/v1/quality/fits                                   GET OC
 api/v1/quality/fits/<pk>/use                          POST OC
@@ -173,9 +180,26 @@ api/v1/sites/<uuid>/import                            POST O
 api/v1/sites/<uuid>/token                             PUT O
 api/v1/teams                                          GET O  POST O
 api/v1/teams/<uuid>                                   GET O  PATCH O  DELETE O
+api/v1/tracks/move                                    POST OCA
+api/v1/tracks/split                                   POST OCA
 api/v1/undo                                           POST OCA
 api/v1/uploads                                        POST OC  GET OC
 api/v1/uploads/<uuid>                                 GET OC  PATCH OC  DELETE OC
+api/v1/videos                                         GET OCAM  POST OC
+api/v1/videos/<uuid>                                  GET OCAM
+api/v1/videos/<uuid>/analysis                         DELETE OC
+api/v1/videos/<uuid>/appearances.<kind>               GET OCAM
+api/v1/videos/<uuid>/cancel                           POST OC
+api/v1/videos/<uuid>/copy                             GET OCAM  POST OCAM  DELETE OCAM
+api/v1/videos/<uuid>/copy/file                        GET ocam
+api/v1/videos/<uuid>/file                             GET OCAM
+api/v1/videos/<uuid>/move                             POST oc
+api/v1/videos/<uuid>/people                           GET OCAM
+api/v1/videos/<uuid>/profiles                         GET OCA
+api/v1/videos/<uuid>/retry                            POST OC
+api/v1/videos/<uuid>/status                           GET OCAM
+api/v1/videos/status                                  GET OC
+api/v1/videos/together                                GET OCA
 api/v1/work                                           GET OC
 api/v1/work/<uuid>/cancel                             POST OC
 api/v1/work/<uuid>/retry                              POST OC
@@ -243,6 +267,8 @@ members/<uuid:uuid>/times/add                         POST O
 members/invitations/<uuid:uuid>/revoke                POST O
 members/invite                                        POST O
 members/list                                          GET O  POST O
+moments/<uuid:uuid>                                   GET -
+moments/<uuid:uuid>/stop                              POST -
 originals/<uuid:uuid>                                 GET OCAM
 people                                                GET OCA
 people/<uuid:uuid>                                    GET OCA
@@ -251,6 +277,8 @@ people/<uuid:uuid>/erase                              GET O  POST O
 people/<uuid:uuid>/faces                              POST OCA
 people/<uuid:uuid>/hide                               POST OCA
 people/<uuid:uuid>/merge                              POST OCA
+people/<uuid:uuid>/moments                            POST OCA
+people/<uuid:uuid>/moments/<str:kind>                 GET OCA
 people/<uuid:uuid>/name                               POST OCA
 people/likely                                         GET OCA
 people/merge                                          POST OCA
@@ -313,6 +341,19 @@ sites/<uuid:uuid>                                     POST O
 teams                                                 GET O  POST O
 teams/<uuid:uuid>                                     POST O
 uploads/<uuid:uuid>/cancel                            POST OC
+videos                                                GET OCAM
+videos/<uuid:uuid>                                    GET OCAM
+videos/<uuid:uuid>/cancel                             POST OC
+videos/<uuid:uuid>/copy                               POST OCAM
+videos/<uuid:uuid>/copy/stop                          POST OCAM
+videos/<uuid:uuid>/faces/<uuid:face>                  POST OCA
+videos/<uuid:uuid>/file                               GET OCAM
+videos/<uuid:uuid>/move                               POST oc
+videos/<uuid:uuid>/paths                              GET OCAM
+videos/<uuid:uuid>/retry                              POST OC
+videos/<uuid:uuid>/so-far/<int:number>.jpg            GET oca
+videos/<uuid:uuid>/split                              POST OCA
+videos/together                                       GET OCA
 watches/<int:pk>/remove                               POST O
 welcome                                               GET OC
 welcome/folder                                        POST O

@@ -10,7 +10,7 @@ see_processes = pytest.mark.skipif(
 )
 
 
-def workers():
+def workers(module="lookwho.core.worker"):
     """The ids of the worker processes that this process has started and that still run."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -19,6 +19,6 @@ def workers():
             command = (folder / "cmdline").read_bytes()
         except OSError:  # it has ended meanwhile
             continue
-        if int(parent) == os.getpid() and b"lookwho.core.worker" in command:
+        if int(parent) == os.getpid() and module.encode() in command:
             found.append(int(folder.name))
     return found

@@ -20,6 +20,7 @@ from lookwho.library.queries.people import Part, Portrait
 from lookwho.library.scope import Purpose, Scope, scope_of
 from lookwho.services import faces as said
 from lookwho.services import people as services
+from lookwho.services import profiles
 from lookwho.services.decisions import Done
 
 router = Router(tags=["people"], auth=gate(names_faces))
@@ -56,6 +57,10 @@ def person(request: HttpRequest, uuid: UUID) -> schemas.PersonDetail:
         name=found.name,
         photos=sum(years.values()),
         hidden=found.hidden,
+        given_name=found.given_name,
+        family_name=found.family_name,
+        patronymic=found.patronymic,
+        sex=profiles.sex_of(found),
         birth_date=found.birth_date,
         cover=found.cover.uuid if found.cover else None,
         years=years,
@@ -88,7 +93,7 @@ def faces(
 
 @router.patch("/people/{uuid}", response=schemas.PersonDetail)
 def change(request: HttpRequest, uuid: UUID, asked: schemas.PersonChange) -> schemas.PersonDetail:
-    """Name, rename, hide or show a person, tell their birth date or choose their cover."""
+    """Name, rename, hide or show a person, choose their cover, or write down who they are."""
     user, scope = user_of(request), naming_scope(request)
     found = queries.person(scope, uuid)
     told = asked.dict(exclude_unset=True)
@@ -99,8 +104,8 @@ def change(request: HttpRequest, uuid: UUID, asked: schemas.PersonChange) -> sch
             found = services.name_person(user, found, asked.name, before=asked.before).person
         if asked.hidden is not None:
             services.hide(user, found, asked.hidden)
-        if "birth_date" in told:
-            services.set_birth_date(user, found, asked.birth_date)
+        if written := _written(asked):
+            profiles.describe(user, found, written)
         if asked.cover:
             services.set_cover(user, found, faces_chosen(scope, [asked.cover])[0])
     return person(request, found.uuid)
@@ -189,6 +194,22 @@ def faces_chosen(scope: Scope, uuids: Sequence[UUID]) -> list[Face]:
     if len(found) < len(set(uuids)):
         raise NotFound("one of these faces is not there any more, or not for you to see")
     return list(found.values())
+
+
+def _written(asked: schemas.PersonChange) -> profiles.Told:
+    """Return what is to be written down of a person, beside what they are called."""
+    found: profiles.Told = {}
+    if asked.given_name is not None:
+        found["given_name"] = asked.given_name
+    if asked.family_name is not None:
+        found["family_name"] = asked.family_name
+    if asked.patronymic is not None:
+        found["patronymic"] = asked.patronymic
+    if asked.sex is not None:
+        found["sex"] = asked.sex
+    if "birth_date" in asked.dict(exclude_unset=True):
+        found["birth_date"] = asked.birth_date
+    return found
 
 
 def _seen(asked: schemas.FacesChosen, chosen: Sequence[Face]) -> dict[int, int | None] | None:

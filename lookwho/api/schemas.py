@@ -64,6 +64,10 @@ class PersonDetail(PersonBrief):
 
     photos: int
     hidden: bool
+    given_name: str
+    family_name: str
+    patronymic: str
+    sex: str = Field(description="female, male or other; blank where it is not written down")
     birth_date: date | None
     cover: UUID | None
     years: dict[int, int] = Field(description="photos by year")
@@ -76,7 +80,11 @@ class PersonChange(Schema):
     before: str | None = Field(
         None, description="the name you saw, blank for none: where it changed, nothing is done"
     )
-    birth_date: date | None = None
+    given_name: str | None = Field(None, description="at most 100 characters; blank forgets it")
+    family_name: str | None = Field(None, description="likewise")
+    patronymic: str | None = Field(None, description="likewise")
+    sex: str | None = Field(None, description="female, male or other; blank forgets it")
+    birth_date: date | None = Field(None, description="later than 1800-01-01; null forgets it")
     hidden: bool | None = None
     cover: UUID | None = Field(None, description="one of their faces")
 

@@ -25,6 +25,7 @@ _COMMANDS = {
     "compare": ("files", "compare"),
     "find": ("files", "find"),
     "group": ("files", "group"),
+    "video": ("videos", "video"),
     "serve": ("site", "serve"),
     "import": ("site", "import_"),
     "work": ("site", "work"),
@@ -55,11 +56,11 @@ class _Commands(click.Group):
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(lookwho.__version__, prog_name="lookwho")
 def cli() -> None:
-    """Look who is in your photos.
+    """Look who is in your photos and videos.
 
-    `serve` starts the site: everybody in your photos, on pages. `faces`, `compare`, `find` and
-    `group` answer on the terminal, about files alone. Nothing leaves this machine, and no photo
-    is changed.
+    `serve` starts the site: everybody in your photos, on pages. `faces`, `compare`, `find`,
+    `group` and `video` answer on the terminal, about files alone. Nothing leaves this machine,
+    and no file is changed.
 
     Exit status: 0 done; 1 done, and the answer is no (not the same person, no match); 2 wrong
     call; 3 done, but some files could not be read; 4 nothing could be done; 130 interrupted.

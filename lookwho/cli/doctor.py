@@ -103,6 +103,10 @@ def _formats() -> Iterator[Finding]:
         yield Finding("heic", "ok", "photos of iPhones can be read")
     else:
         yield Finding("heic", "note", "cannot be read: pip install 'lookwho[heif]'")
+    if importlib.util.find_spec("av"):
+        yield Finding("video", "ok", "videos can be read")
+    else:
+        yield Finding("video", "note", "cannot be read: pip install 'lookwho[video]'")
 
 
 def _folders() -> Iterator[Finding]:

@@ -2,91 +2,28 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from lookwho.cli import DONE, INTERRUPTED, NO
-from lookwho.cli.progress import Progress, say, shown
+from lookwho.cli import DONE, NO
+from lookwho.cli.engine import engine_options, json_option, paths_argument
+from lookwho.cli.progress import Progress, clock, say, shown
 from lookwho.core import packs
 from lookwho.core.batch import Outcome
 from lookwho.core.types import Faces, FloatArray
 from lookwho.files import people
 from lookwho.files.analysis import analyze_files
-from lookwho.files.results import Results
 from lookwho.files.walk import walk
-
-Command = Callable[..., int]
-
-
-def _engine_options(command: Command) -> Command:
-    """Options of every command that analyses photos."""
-
-    @click.option(
-        "--pack",
-        default="default",
-        show_default=True,
-        type=click.Choice(list(packs.PACKS)),
-        help="; ".join(f"{pack.name}: {pack.description}" for pack in packs.PACKS.values()) + ".",
-    )
-    @click.option(
-        "--preset",
-        default="balanced",
-        show_default=True,
-        type=click.Choice(list(packs.PRESETS)),
-        help="How hard to look: fast passes over small faces, thorough looks for smaller ones.",
-    )
-    @click.option(
-        "--int8/--fp32",
-        default=None,
-        help="Embed in eight bits: 2.7 times as fast, slightly less exact.",
-    )
-    @click.option(
-        "-j", "--processes", type=click.IntRange(1), help="How many; one a core if not said."
-    )
-    @click.option("--no-cache", is_flag=True, help="Neither use nor keep results in the cache.")
-    @functools.wraps(command)
-    def wrapped(
-        *args: Any,
-        pack: str,
-        preset: str,
-        int8: bool | None,
-        processes: int | None,
-        no_cache: bool,
-        **kwargs: Any,
-    ) -> int:
-        settings = packs.settings(pack, preset, int8)
-        results = None if no_cache else Results(settings)
-        engine = {"pack": pack, "preset": preset, "int8": int8}
-        work = {"processes": processes, "results": results}
-        try:
-            return command(*args, engine=engine, work=work, **kwargs)
-        except KeyboardInterrupt:
-            kept = results is not None and not results.problem
-            again = " What was finished is remembered: run it again to go on." if kept else ""
-            click.echo(f"\nInterrupted.{again}", err=True)  # beside the terminal's own ^C
-            return INTERRUPTED
-        finally:
-            if results:
-                results.close()
-                if results.problem:
-                    click.echo(f"Warning: {results.problem}", err=True)
-
-    return wrapped
-
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-_paths_argument = click.argument("paths", nargs=-1, required=True, type=click.Path())
 
 
 @click.command()
-@_paths_argument
-@_json_option
-@_engine_options
+@paths_argument
+@json_option
+@engine_options
 def faces(
     paths: tuple[str, ...], as_json: bool, engine: dict[str, Any], work: dict[str, Any]
 ) -> int:
@@ -109,8 +46,8 @@ def faces(
 @click.command()
 @click.argument("a", type=click.Path())
 @click.argument("b", type=click.Path())
-@_json_option
-@_engine_options
+@json_option
+@engine_options
 def compare(a: str, b: str, as_json: bool, engine: dict[str, Any], work: dict[str, Any]) -> int:
     """Tell whether two photos show the same person.
 
@@ -143,10 +80,10 @@ def compare(a: str, b: str, as_json: bool, engine: dict[str, Any], work: dict[st
     type=click.Path(),
     help="A photo of the person, one face; give several for a better search.",
 )
-@_paths_argument
+@paths_argument
 @click.option("--all", "everything", is_flag=True, help="Every face, not only the matches.")
-@_json_option
-@_engine_options
+@json_option
+@engine_options
 def find(
     references: tuple[str, ...],
     paths: tuple[str, ...],
@@ -155,14 +92,22 @@ def find(
     engine: dict[str, Any],
     work: dict[str, Any],
 ) -> int:
-    """Find a person in photos and folders, best first.
+    """Find a person in photos, videos and folders, best first.
 
     With --json one object a face: path, box, distance, probability, same (whether it is called a
-    match). The probability is among all the faces that were searched. Exit status 1: no match.
+    match), time (null in photos; in videos, seconds at which the face is in the box) and
+    appearances (of the person in a video: start, end). The probability is among all the faces that
+    were searched. Exit status 1: no match.
     """
-    with _progress(paths) as (items, progress):
+    with _progress(paths, videos=True) as (items, progress):
         matches = people.find(
-            references, items, everything=everything, told=progress.told, **work, **engine
+            references,
+            items,
+            everything=everything,
+            told=progress.told,
+            on_progress=progress.watched,
+            **work,
+            **engine,
         )
     for match in matches:
         if as_json:
@@ -172,11 +117,15 @@ def find(
                 "distance": _distance(match.distance, 6),
                 "probability": round(match.probability, 6),
                 "same": match.same,
+                "time": None if match.time is None else round(match.time, 2),
+                "appearances": spans_as_values(match.appearances),
             }
             say(json.dumps(values))
         else:
             distance = _distance(match.distance, 4)
-            say(f"{_percent(match.probability):>6}  {distance:.4f}  {shown(match.path)}")
+            line = f"{_percent(match.probability):>6}  {distance:.4f}  {shown(match.path)}"
+            times = spans_as_text(match.appearances)
+            say(f"{line}  {times}" if times else line)
     if not as_json:
         found = sum(match.same for match in matches)
         click.echo(f"Matches: {found} of {progress.faces} faces.", err=True)
@@ -184,9 +133,9 @@ def find(
 
 
 @click.command()
-@_paths_argument
-@_json_option
-@_engine_options
+@paths_argument
+@json_option
+@engine_options
 def group(
     paths: tuple[str, ...], as_json: bool, engine: dict[str, Any], work: dict[str, Any]
 ) -> int:
@@ -216,14 +165,31 @@ def group(
     return progress.status()
 
 
+def spans_as_values(spans: Sequence[tuple[float, float]]) -> list[dict[str, float]]:
+    """Return appearances as they are told to programs."""
+    return [{"start": round(start, 2), "end": round(end, 2)} for start, end in spans]
+
+
+def spans_as_text(spans: Sequence[tuple[float, float]]) -> str:
+    """Return appearances as they are told to people.
+
+    >>> spans_as_text([(0, 4.2), (61, 70)])
+    '0:00:00–0:00:04, 0:01:01–0:01:10'
+    """
+    return ", ".join(f"{clock(start)}–{clock(end)}" for start, end in spans)
+
+
 @contextmanager
-def _progress(paths: tuple[str, ...]) -> Generator[tuple[list[str | Outcome], Progress]]:
+def _progress(
+    paths: tuple[str, ...], *, videos: bool = False
+) -> Generator[tuple[list[str | Outcome], Progress]]:
     """Find the photos, then show progress over them on standard error."""
-    items = list(walk(paths))
+    items = list(walk(paths, videos=videos))
     if not items:
-        endings = "no photo in there: folders are searched for JPEG, PNG, WebP, TIFF, HEIC and such"
-        raise click.UsageError(f"{', '.join(map(shown, paths))}: {endings}")
-    with Progress(len(items)) as progress:
+        what, more = ("photo or video", ", and for videos") if videos else ("photo", "")
+        kinds = f"folders are searched for JPEG, PNG, WebP, TIFF, HEIC and such{more}"
+        raise click.UsageError(f"{', '.join(map(shown, paths))}: no {what} in there: {kinds}")
+    with Progress(len(items), "files" if videos else "photos") as progress:
         yield items, progress
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import TracebackType
@@ -18,18 +19,24 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     ProgressColumn,
+    Task,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
+from rich.table import Column
 from rich.text import Text
 
 from lookwho.cli import DONE, FAILED, INCOMPLETE
 from lookwho.core.batch import Outcome
+from lookwho.core.video_batch import VideoOutcome
 
 # Shorter work is over before a bar can be read.
 _WORTH_A_BAR = 5
+# Of a video, beside its bar.
+_LONGEST_NAME = 24
 
 # What moves the cursor or ends a line, and the bytes of names that are no text.
 _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -42,6 +49,16 @@ def shown(text: str) -> str:
     a\nb
     """
     return _UNSHOWN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def clock(seconds: float) -> str:
+    """Return a time of a video as hours, minutes and seconds.
+
+    >>> clock(3725.4)
+    '1:02:05'
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def say(line: str) -> None:
@@ -73,39 +90,57 @@ def counting(what: str) -> Generator[Callable[[int, int], None]]:
         yield show
 
 
+class _Done(MofNCompleteColumn):
+    """How many of how many, and of a video from when on the rest is still to be seen."""
+
+    def render(self, task: Task) -> Text:
+        if not task.fields.get("video"):
+            return super().render(task)
+        reached, length = clock(task.completed), clock(task.total or 0)
+        return Text(f"{reached}/{length}", style="progress.download")
+
+
 def _bar_columns() -> tuple[ProgressColumn, ...]:
     return (
         BarColumn(),
         TaskProgressColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        _Done(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[rate]}", table_column=Column(no_wrap=True)),
         TimeRemainingColumn(),
     )
 
 
 class Progress:
-    """Counts outcomes, and shows a bar on standard error where that is a terminal.
+    """Counts outcomes, and shows bars on standard error where that is a terminal.
+
+    There is one for all files, and one for each video that is being looked at.
 
     Args:
-        total: how many photos there are.
+        total: how many files there are.
+        what: they are.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, what: str = "photos") -> None:
         self.faces = 0
         self.failed = 0
+        self.partial = 0
         self.total = total
+        self._what = what
         console = Console(stderr=True)
         self._bar = Bar(
             TextColumn("{task.description}"),
             *_bar_columns(),
             console=console,
-            disable=total < _WORTH_A_BAR or not console.is_terminal,
+            disable=(total < _WORTH_A_BAR and what == "photos") or not console.is_terminal,
             transient=True,
             # `say` and `told` see to that; rich would break long lines.
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._bar.add_task("photos", total=total, rate="")
+        worth = total >= _WORTH_A_BAR
+        self._task = self._bar.add_task(what, total=total, rate="", visible=worth)
+        self._videos: dict[str, TaskID] = {}
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -128,23 +163,58 @@ class Progress:
         else:
             self._bar.console.print(Text(line), soft_wrap=True)
 
-    def told(self, outcome: Outcome) -> None:
-        """Count one photo, and tell what is wrong with it."""
+    def told(self, outcome: Outcome | VideoOutcome) -> None:
+        """Count one file, and tell what is wrong with it."""
         if outcome.error:
             self.failed += 1
-            line = shown(f"{outcome.path}: {outcome.error.code}: {outcome.error.message}")
-            if self._bar.disable:
-                click.echo(line, err=True)
-            else:
-                self._bar.console.print(Text(line), soft_wrap=True)
+            self._complain(f"{outcome.path}: {outcome.error.code}: {outcome.error.message}")
+        elif isinstance(outcome, VideoOutcome):
+            self._told_video(outcome)
         elif outcome.faces:
             self.faces += len(outcome.faces)
+        with self._lock:
+            if (video := self._videos.pop(outcome.path, None)) is not None:
+                self._bar.remove_task(video)
         speed = self._bar.tasks[0].speed
-        rate = f"{speed:.1f} photos/s" if speed else ""
+        rate = f"{speed:.1f} {self._what}/s" if speed else ""
         self._bar.update(self._task, advance=1, rate=rate)
+
+    def watched(self, path: str, reached: float, length: float, people: int) -> None:
+        """Show how far a video is, in seconds, and how many people were followed; in any thread.
+
+        The rate is that of real time.
+        """
+        with self._lock:
+            if path not in self._videos:
+                name = shown(os.path.basename(path))
+                self._videos[path] = self._bar.add_task(
+                    name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
+                    total=length,
+                    rate="",
+                    video=True,
+                )
+            number = self._videos[path]
+            (task,) = (task for task in self._bar.tasks if task.id == number)
+            so_far = "1 person" if people == 1 else f"{people} people"
+            rate = f"{task.speed:.1f}x, {so_far}" if task.speed else so_far
+            self._bar.update(number, completed=min(reached, length), rate=rate)
 
     def status(self) -> int:
         """Return the exit status that the outcomes call for."""
         if not self.failed:
-            return DONE
+            return INCOMPLETE if self.partial else DONE
         return FAILED if self.failed == self.total else INCOMPLETE
+
+    def _told_video(self, outcome: VideoOutcome) -> None:
+        assert outcome.cast  # an outcome is one or the other
+        self.faces += len(outcome.cast.people)
+        if outcome.cast.problem:
+            self.partial += 1
+            self._complain(f"{outcome.path}: not all could be read: {outcome.cast.problem}")
+
+    def _complain(self, text: str) -> None:
+        line = shown(text)
+        if self._bar.disable:
+            click.echo(line, err=True)
+        else:
+            self._bar.console.print(Text(line), soft_wrap=True)

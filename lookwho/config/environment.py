@@ -8,7 +8,9 @@
 | LOOKWHO_SECRET_KEY | signs sessions | a file in LOOKWHO_HOME, made once |
 | LOOKWHO_LEDGER | the file that says what was erased: in no backup | erasures.jsonl in the home |
 | LOOKWHO_CACHE_MB | the most that thumbnails may take on the disk | 2048 |
-| LOOKWHO_ACCEL | where nginx takes files from, such as /internal/: see `web.originals` | none |
+| LOOKWHO_PROXIES_GB | the most that copies of videos for browsers may take on the disk | 20 |
+| LOOKWHO_VIDEO_GB | the most that one video may have that is uploaded | 64 |
+| LOOKWHO_ACCEL | where nginx takes files from, as /internal/: see `services.originals` | none |
 | LOOKWHO_PRESET | how hard to look for faces: fast, balanced, thorough | balanced |
 | LOOKWHO_SITE_URL | where it is reached: https://photos.example.org | told by each request |
 | LOOKWHO_BEHIND_PROXY | 1: a proxy of yours stands before the site and says who asks | 0 |

@@ -22,7 +22,11 @@ SELFIES = HOME / "selfies"
 LEDGER = environment.ledger(HOME)
 PICTURES = HOME / "pictures"  # thumbnails and crops: a cache, made again whenever it is removed
 PICTURES_BYTES = environment.number("LOOKWHO_CACHE_MB", 2048) << 20
-ACCEL = os.environ.get("LOOKWHO_ACCEL", "").strip()  # nginx sends files: see `web.originals`
+PROXIES = HOME / "proxies"  # copies of videos that browsers play: made again when asked for
+PROXIES_BYTES = environment.number("LOOKWHO_PROXIES_GB", 20) << 30
+MONTAGES = HOME / "montages"  # of one person, for whoever asked; they go after some days
+VIDEO_BYTES = environment.number("LOOKWHO_VIDEO_GB", 64) << 30
+ACCEL = os.environ.get("LOOKWHO_ACCEL", "").strip()  # nginx sends files: see `services.originals`
 PRESET = os.environ.get("LOOKWHO_PRESET", "").strip() or "balanced"
 # A dotted name that is called with a job's kind after a job was committed, for carriers that must
 # be woken. The pool looks for itself.

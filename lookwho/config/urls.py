@@ -12,9 +12,11 @@ from lookwho.api import (
     me,
     members,
     memberships,
+    montages,
     people,
     photos,
     privacy,
+    profiles,
     quality,
     requests,
     review,
@@ -23,6 +25,7 @@ from lookwho.api import (
     teams,
     tokens,
     uploads,
+    videos,
     work,
 )
 from lookwho.api.app import api, documentation
@@ -48,6 +51,9 @@ NOUNS = (
     privacy,
     settings,
     sites,
+    profiles,
+    videos,
+    montages,
 )
 for noun in NOUNS:
     api.add_router("", noun.router)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -65,7 +65,9 @@ def foreign(head: bytes) -> str:
     return next((what for begin, what in _OTHERS if head.startswith(begin)), "")
 
 
-def read(file: BinaryIO, *, most: int = MAX_UNPACKED) -> Iterator[Entry]:
+def read(
+    file: BinaryIO, *, most: int = MAX_UNPACKED, largest: Callable[[str], int] | None = None
+) -> Iterator[Entry]:
     """Yield the plain files of an archive, and those that are refused with the reason.
 
     The bytes of an entry are read before the next one is asked for, or not at all. What is wrong
@@ -74,6 +76,8 @@ def read(file: BinaryIO, *, most: int = MAX_UNPACKED) -> Iterator[Entry]:
     Args:
         file: the archive, that can be searched.
         most: bytes that there is room for.
+        largest: is given a name, and returns how many bytes one file of that name may have; None
+            for what is right for pictures.
 
     Raises:
         NotAnArchive: it is none, or of another kind.
@@ -82,6 +86,8 @@ def read(file: BinaryIO, *, most: int = MAX_UNPACKED) -> Iterator[Entry]:
     """
     size = file.seek(0, 2)
     budget = Budget(size, min(most, MAX_UNPACKED))
+    if largest:
+        budget.largest = largest
     file.seek(0)
     head = read_exactly(file, HEAD)
     file.seek(0)

@@ -10,7 +10,7 @@ import contextlib
 import os
 import queue
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,18 +128,27 @@ class Worker:
         """
         return self._asked(path, None)
 
-    def embed(self, path: str, boxes: FloatArray) -> Outcome:
+    def embed(
+        self, path: str, boxes: FloatArray, *, times: Sequence[float] | None = None
+    ) -> Outcome:
         """Embed the faces in boxes of one file: (n, 4) in pixels of the upright photo.
+
+        Args:
+            path: of the file.
+            boxes: where the faces are.
+            times: of a video, when each of them is there, in seconds; None for a photo.
 
         Raises:
             LookwhoError: the worker does not start.
         """
-        return self._asked(path, boxes)
+        return self._asked(path, boxes, times)
 
-    def _asked(self, path: str, boxes: FloatArray | None) -> Outcome:
+    def _asked(
+        self, path: str, boxes: FloatArray | None, times: Sequence[float] | None = None
+    ) -> Outcome:
         self._child.start()
         try:
-            answer = self._child.ask(record.question(path, boxes))
+            answer = self._child.ask(record.question(path, boxes, times))
             return Outcome(path, record.load(answer), None)
         except LookwhoError as error:
             return Outcome(path, None, error.with_traceback(None))

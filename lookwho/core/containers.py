@@ -1,4 +1,4 @@
-"""Containers: finds the parts of JPEG, PNG, WebP, GIF and BMP files.
+"""Containers: finds the parts of JPEG, PNG, WebP, GIF and BMP files, and the media of videos.
 
 TIFF, and HEIF with AVIF, have modules of their own. Nothing is decoded, and nothing that a file
 says is believed: lengths end where the file ends, and loops have limits. Where a file is cut short,
@@ -25,7 +25,7 @@ def parts_of(source: Source, kind: str) -> Parts:
     """Find the parts of a file of that kind; never fails, but may find little."""
     parts = Parts()
     try:
-        _WALKS[kind](source, parts)
+        _WALKS.get(kind, _whole)(source, parts)
     except (struct.error, ValueError, IndexError, OverflowError, zlib.error):
         parts.pieces = []  # what was found out before still holds, but not what the image is
     return parts
@@ -293,6 +293,43 @@ def _bmp(source: Source, parts: Parts) -> None:
         parts.size = (abs(width), abs(height))  # negative: stored from the top
 
 
+# --- videos ---
+
+_MAX_BOXES = 250_000  # a day of a stream that is cut into boxes three times a second
+
+
+def _iso_video(source: Source, parts: Parts) -> None:
+    """The pictures and the sound count, not what is said about them, nor how they are cut up.
+
+    Writing a name or a date into an MP4 changes only the box `moov`, and where the others lie.
+    """
+    media = Piece(b"mdat")
+    at = 0
+    for _ in range(_MAX_BOXES):
+        head = source.read(at, 16)
+        if len(head) < 8:
+            break
+        length, name = struct.unpack_from(">I4s", head)
+        start = at + 8
+        if length == 1:
+            length, start = struct.unpack_from(">Q", head, 8)[0], at + 16
+        elif length == 0:
+            length = source.size - at  # it goes on to the end of the file
+        if length < start - at:
+            break  # what follows is damaged, and no player finds anything in it
+        at += length
+        if name == b"mdat":
+            media.spans.append(_within(source, start, at))
+    else:
+        raise ValueError("too many boxes")
+    if any(start < end for start, end in media.spans):
+        parts.pieces = [media]
+
+
+def _whole(source: Source, parts: Parts) -> None:
+    """The whole file counts: programs hardly ever write into such videos."""
+
+
 _WALKS: dict[str, Callable[[Source, Parts], None]] = {
     "JPEG": _jpeg,
     "PNG": _png,
@@ -302,4 +339,5 @@ _WALKS: dict[str, Callable[[Source, Parts], None]] = {
     "TIFF": tiff_parts,
     "HEIF": heif_parts,
     "AVIF": heif_parts,
+    **dict.fromkeys(("MP4", "MOV", "3GP"), _iso_video),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -54,6 +55,10 @@ class Entry:
     error: LookwhoError | None = None
 
 
+def _largest(name: str) -> int:
+    return MAX_FILE
+
+
 @dataclass(slots=True)
 class Budget:
     """What an archive may still unpack to.
@@ -61,10 +66,12 @@ class Budget:
     Attributes:
         packed: bytes of the archive itself.
         most: bytes that there is room for.
+        largest: is given a name, and returns how many bytes one file of that name may have.
     """
 
     packed: int
     most: int = MAX_UNPACKED
+    largest: Callable[[str], int] = _largest
     unpacked: int = 0
     entries: int = 0
 
@@ -118,13 +125,13 @@ def refused_name(name: str) -> EntryRefused | None:
     return None
 
 
-def refused_size(size: int) -> EntryRefused | None:
-    """Refuse a file that is larger than any picture that is read; None for others."""
-    if size <= MAX_FILE:
+def refused_size(name: str, size: int, budget: Budget) -> EntryRefused | None:
+    """Refuse a file that is larger than any of its name that is read; None for others."""
+    most = budget.largest(name)
+    if size <= most:
         return None
     return EntryRefused(
-        f"it has {size / 1e6:,.0f} million bytes, and at most {MAX_FILE / 1e6:,.0f} million are "
-        "taken"
+        f"it has {size / 1e6:,.0f} million bytes, and at most {most / 1e6:,.0f} million are taken"
     )
 
 

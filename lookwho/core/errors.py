@@ -6,7 +6,9 @@ LookwhoError
 │   ├── NotAnImage          the bytes are no picture, or of a kind that is not read
 │   ├── BrokenImage         a picture, but its data are damaged or cut short
 │   ├── ImageTooLarge       more pixels than Lookwho decodes
-│   ├── FormatNotInstalled  a picture of a kind that needs an extra, such as HEIC
+│   ├── FormatNotInstalled  a kind of file that needs an extra, such as HEIC or any video
+│   ├── NotAVideo           the bytes are no video, of a kind not read, or sound alone
+│   ├── BrokenVideo         a video, but nothing of it can be shown
 │   ├── NoFace              a face was needed and none was found
 │   ├── SeveralFaces        one face was needed and several were found
 │   ├── NotAnArchive        the bytes are no archive, or of a kind that is not unpacked
@@ -90,9 +92,21 @@ class ImageTooLarge(InputError):
 
 
 class FormatNotInstalled(InputError):
-    """A picture of a kind that needs an extra."""
+    """A picture of a kind that needs an extra, or a video."""
 
     code = "format_not_installed"
+
+
+class NotAVideo(InputError):
+    """The bytes are no video, a video of a kind that is not read, or sound without pictures."""
+
+    code = "not_a_video"
+
+
+class BrokenVideo(InputError):
+    """The file begins like a video, but is damaged, cut short or empty: nothing can be shown."""
+
+    code = "broken_video"
 
 
 class NoFace(InputError):

@@ -1,7 +1,8 @@
-"""Inspect: what a photo's file says besides its pixels.
+"""Inspect: what a photo's or a video's file says besides its pixels.
 
 Nothing is decoded. `inspect` reads the file once to find its parts and once to hash them, in little
-memory, and what is damaged is passed over: every picture has at least a payload.
+memory, and what is damaged is passed over: every file has at least a payload. Of a video that is
+all: its size, length and time take a decoder, see `core.video`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from lookwho.core.containers import parts_of
 from lookwho.core.errors import FileMissing
 from lookwho.core.exif import Exif, read_exif, read_time
-from lookwho.core.kinds import kind_of
+from lookwho.core.kinds import kind_of, video_kind
 from lookwho.core.opening import opened
 from lookwho.core.orientation import upright_size
 from lookwho.core.parts import MAX_METADATA, Parts, Source
@@ -29,16 +30,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a photo's file says.
+    """What a photo's or a video's file says.
 
     Attributes:
         payload: sha256 (32 bytes) of the image data without metadata; see `core.payload`.
-        format: "JPEG", "PNG", ..., as `core.kinds` says.
-        width: of the upright picture in pixels; 0 where the header does not tell.
+        format: "JPEG", "PNG", "MP4", ..., as `core.kinds` says.
+        width: of the upright picture in pixels; 0 where the header does not tell, and of a video.
         height: likewise.
         orientation: 1 to 8, how the stored pixels are turned, as `core.image` turns them.
         taken_at: what the camera's clock said, without a time zone; None where nobody knows.
         regions: faces that other programs wrote down, in the photo or in a file beside it.
+        video: whether it is a video.
     """
 
     payload: bytes
@@ -48,10 +50,11 @@ class Inspection:
     orientation: int
     taken_at: datetime | None
     regions: tuple[Region, ...]
+    video: bool = False
 
 
 def inspect(path: str | os.PathLike[str]) -> Inspection:
-    """Read what a photo's file says, and the XMP file beside it if there is one.
+    """Read what a photo's or a video's file says, and the XMP file beside it if there is one.
 
     A file beside the photo is called as it is with .xmp after it, or instead of its ending. What
     it says of faces holds before what the photo says: programs write one to correct a photo
@@ -59,13 +62,15 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
 
     Raises:
         FileMissing: there is no such file, or it may not be read.
-        NotAnImage: the bytes are no picture, or of a kind that is not read.
+        NotAnImage: the bytes are neither picture nor video, or of a kind that is not read.
         FormatNotInstalled: an AVIF picture, and this Pillow cannot read it.
     """
     with opened(path) as file:
         try:
             source = Source(file, os.fstat(file.fileno()).st_size)
-            kind = kind_of(source.read(0, 512))
+            head = source.read(0, 512)
+            video = video_kind(head)
+            kind = video or kind_of(head)
             parts = parts_of(source, kind)
             exif = read_exif(parts.exif)
             payload = payload_of(source, kind, parts)
@@ -74,7 +79,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
     orientation = _orientation(kind, parts, exif)
     inside, beside = _parsed(parts.xmp), _parsed(_sidecars(os.fspath(path)))
     regions: list[Region] = []
-    for root in beside + inside:
+    for root in [] if video else beside + inside:  # a box without a time says nothing of a video
         regions = merged(regions, regions_in(root, orientation, parts.size))
     times = [*exif.times, *(time for root in inside + beside for time in times_in(root))]
     width, height = upright_size(parts.size, orientation)
@@ -86,6 +91,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         orientation=orientation,
         taken_at=next(filter(None, map(read_time, times)), None),
         regions=tuple(regions),
+        video=video is not None,
     )
 
 

@@ -12,6 +12,9 @@ What counts is what decides about the decoded pixels. What does not:
 
 The kind goes in first: bytes that could be two kinds have two payloads. A BMP counts as a whole,
 and so does a file that cannot be followed, so that there always is a payload.
+
+Of videos in MP4 and its kin the pictures and the sound count, `mdat`; other videos as a whole. An
+MP4 that is only told to begin later or to lie on its side has the same payload as before.
 """
 
 from __future__ import annotations

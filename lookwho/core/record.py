@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -83,25 +84,31 @@ def _check(faces: Faces) -> None:
         raise ValueError(f"arrays of shapes {found}")
 
 
-def question(path: str, boxes: FloatArray | None = None) -> bytes:
+def question(
+    path: str, boxes: FloatArray | None = None, times: Sequence[float] | None = None
+) -> bytes:
     """Return how a worker is asked to look for faces, or to embed those in boxes, as bytes.
 
     Args:
         path: of the file.
         boxes: (n, 4) in pixels of the upright photo; None to look for faces.
+        times: of a video, when each box is looked at, in seconds; None for a photo.
     """
     if boxes is None:
         return os.fsencode(path)
+    told = json.dumps([boxes.tolist(), None if times is None else list(times)])
     # No path begins with a zero byte.
-    return b"\0" + json.dumps(boxes.tolist()).encode() + b"\n" + os.fsencode(path)
+    return b"\0" + told.encode() + b"\n" + os.fsencode(path)
 
 
-def asked(message: bytes) -> tuple[str, FloatArray | None]:
+def asked(message: bytes) -> tuple[str, FloatArray | None, tuple[float, ...] | None]:
     """Return what `question` was given."""
     if not message.startswith(b"\0"):
-        return os.fsdecode(message), None
-    boxes, path = message[1:].split(b"\n", 1)
-    return os.fsdecode(path), np.array(json.loads(boxes), np.float32).reshape(-1, 4)
+        return os.fsdecode(message), None, None
+    told, path = message[1:].split(b"\n", 1)
+    boxes, times = json.loads(told)
+    boxes = np.array(boxes, np.float32).reshape(-1, 4)
+    return os.fsdecode(path), boxes, None if times is None else tuple(times)
 
 
 def send(stream: Any, message: bytes) -> None:

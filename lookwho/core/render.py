@@ -1,4 +1,4 @@
-"""Thumbnails and crops of faces, as WebP, made in processes that may die.
+"""Thumbnails and crops of faces, of photos and videos, as WebP, made in processes that may die.
 
 `render` is the pure function; `Renderers` is how a server calls it on files from outside. What it
 gives holds pixels and nothing else: no EXIF, no place, no name, no colour profile.
@@ -22,6 +22,8 @@ from lookwho.core import child, image
 from lookwho.core.child import BYTES_PER_FILE, Child
 from lookwho.core.errors import InputError, TimedOut, WorkerDied
 from lookwho.core.image import Source
+from lookwho.core.kinds import is_video
+from lookwho.core.opening import opened
 from lookwho.core.resize import resized
 from lookwho.core.types import ByteArray
 
@@ -46,29 +48,38 @@ SECONDS_TO_WAIT = 20.0
 SECONDS_IDLE = 180.0
 
 
-def render(source: Source, *, side: int, box: Box | None = None) -> bytes:
+def render(
+    source: Source, *, side: int, box: Box | None = None, time: float | None = None
+) -> bytes:
     """Return a picture, or the square around a face in it, as the bytes of a WebP file.
 
     Args:
-        source: as `image.read` takes it.
+        source: as `image.read` takes it, or the path of a video.
         side: in pixels. Of the whole picture the longer side gets so many, or keeps those it has;
             the square gets so many, or `ENLARGED` times those it has.
         box: a face, 0..1 of the upright picture. The square is `MARGIN` times its longer side,
             moved inside where it would stick out, and the largest that fits where none does.
+        time: of a video, in seconds: which of its pictures; one that shows something if None.
 
     Raises:
-        InputError: there is no such side or box, or `image.read` refuses the picture.
+        InputError: there is no such side or box, or `image.read` or `core.video` refuses the file.
     """
     if not 1 <= side <= MAX_SIDE:
         raise InputError(f"the side must be 1 to {MAX_SIDE} pixels, not {side}")
+    path = source if isinstance(source, str | os.PathLike) and _is_video(source) else None
     if box is None:
+        if path is not None:
+            return _webp(_of_video(path, side, time))
         return _webp(_reduced(image.read(source, target=side), side))
     box = inside(box)
     # The square is at least this part of the longer side of the picture, however wide that is.
     least = MARGIN * min(box[2] - box[0], box[3] - box[1])
     target = MAX_TARGET if least * MAX_TARGET <= side else math.ceil(side / least)
-    pixels = image.read(source, target=max(side, target)).pixels
-    left, top, size = _square(box, pixels.shape[1], pixels.shape[0])
+    if path is not None:
+        pixels = _of_video(path, max(side, target), time)
+    else:
+        pixels = image.read(source, target=max(side, target)).pixels
+    left, top, size = square_around(box, pixels.shape[1], pixels.shape[0])
     crop = pixels[top : top + size, left : left + size]
     side = min(side, ENLARGED * size)
     return _webp(resized(crop, side, side))
@@ -87,6 +98,17 @@ def inside(box: Box) -> Box:
     raise InputError(f"no part of the box {box} is inside the picture")
 
 
+def _is_video(path: str | os.PathLike[str]) -> bool:
+    with opened(path) as file:
+        return is_video(file.read(512))
+
+
+def _of_video(path: str | os.PathLike[str], side: int, time: float | None) -> ByteArray:
+    from lookwho.core import poster, video  # only videos need PyAV
+
+    return poster.poster(path, side) if time is None else video.frame_at(path, time, side=side)
+
+
 def _reduced(picture: image.Picture, side: int) -> ByteArray:
     longer = max(picture.width, picture.height)
     if longer <= side:
@@ -97,7 +119,7 @@ def _reduced(picture: image.Picture, side: int) -> ByteArray:
     return resized(picture.pixels, width, height)
 
 
-def _square(box: Box, width: int, height: int) -> tuple[int, int, int]:
+def square_around(box: Box, width: int, height: int) -> tuple[int, int, int]:
     """Return left, top and size of the square around a box, in pixels of a picture of that size."""
     x1, y1, x2, y2 = box[0] * width, box[1] * height, box[2] * width, box[3] * height
     size = max(1, min(round(MARGIN * max(x2 - x1, y2 - y1)), width, height))
@@ -124,8 +146,8 @@ def _rendering() -> Callable[[bytes], bytes]:
     cv2.setNumThreads(1)  # there is a process for each picture that may be made at once
 
     def answer(request: bytes) -> bytes:
-        path, side, box = json.loads(request)
-        return render(path, side=side, box=box and tuple(box))
+        path, side, box, moment = json.loads(request)
+        return render(path, side=side, box=box and tuple(box), time=moment)
 
     return answer
 
@@ -138,14 +160,21 @@ class Renderer:
     ) -> None:
         self._child = Child("lookwho.core.render", {}, seconds=seconds, memory=memory)
 
-    def render(self, path: str | os.PathLike[str], *, side: int, box: Box | None = None) -> bytes:
+    def render(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        side: int,
+        box: Box | None = None,
+        time: float | None = None,
+    ) -> bytes:
         """Do what `render` does, elsewhere.
 
         Raises:
             InputError: there is no such side or box, or the picture is refused.
             WorkError: it took too much time or memory, or crashed the process.
         """
-        return self._child.ask(json.dumps([os.fspath(path), side, box]).encode())
+        return self._child.ask(json.dumps([os.fspath(path), side, box, time]).encode())
 
     def stop(self) -> None:
         """End the process, now and for good."""
@@ -187,7 +216,14 @@ class Renderers:
         self._ender: threading.Timer | None = None
         self._closed = False
 
-    def render(self, path: str | os.PathLike[str], *, side: int, box: Box | None = None) -> bytes:
+    def render(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        side: int,
+        box: Box | None = None,
+        time: float | None = None,
+    ) -> bytes:
         """Do what `render` does, in the next process that is free.
 
         Raises:
@@ -197,7 +233,7 @@ class Renderers:
         """
         renderer = self._taken()
         try:
-            return renderer.render(path, side=side, box=box)
+            return renderer.render(path, side=side, box=box, time=time)
         finally:
             self._give_back(renderer)
 

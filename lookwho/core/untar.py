@@ -95,19 +95,21 @@ def read_tar(stream: Readable, budget: Budget) -> Iterator[Entry]:
         length = 0 if kind == _FOLDER or kind in _LINKS else size
         body = _Body(counted, length)
         if not (kind == _FOLDER or name.endswith("/") or is_junk(name)):
-            refusal = _refusal(name, kind, size, sparse=sparse)
+            refusal = _refusal(name, kind, size, budget, sparse=sparse)
             yield Entry(name, size, None if refusal else body, refusal)
         body.skip()
         counted.skip(-length % BLOCK)
 
 
-def _refusal(name: str, kind: int, size: int, *, sparse: bool) -> EntryRefused | None:
+def _refusal(
+    name: str, kind: int, size: int, budget: Budget, *, sparse: bool
+) -> EntryRefused | None:
     """Return why an entry is not unpacked, None where it is."""
     if kind in _LINKS:
         return EntryRefused("it is a link, and no file")
     if kind not in _FILES or sparse:
         return EntryRefused("it is a device, or a file with holes, and no plain file")
-    return refused_name(name) or refused_size(size)
+    return refused_name(name) or refused_size(name, size, budget)
 
 
 def _listen(kind: int, body: bytes, said: _Said) -> None:

@@ -77,7 +77,7 @@ def read_zip(file: BinaryIO, budget: Budget) -> Iterator[Entry]:
         budget.count()
         if listed.name.endswith("/") or is_junk(listed.name):
             continue
-        refusal = _refusal(listed)
+        refusal = _refusal(listed, budget)
         begin = 0 if refusal else _data_of(file, listed)
         if refusal or not begin:
             refusal = refusal or BrokenArchive("it is not where the archive says that it is")
@@ -87,7 +87,7 @@ def read_zip(file: BinaryIO, budget: Budget) -> Iterator[Entry]:
         yield Entry(listed.name, listed.size, _Unpacked(file, begin, listed, budget))
 
 
-def _refusal(listed: _Listed) -> EntryRefused | None:
+def _refusal(listed: _Listed, budget: Budget) -> EntryRefused | None:
     """Return why an entry is not unpacked, None where it is."""
     if S_IFMT(listed.mode) not in (0, S_IFREG):
         return EntryRefused("it is a link or a device, and no file")
@@ -98,7 +98,7 @@ def _refusal(listed: _Listed) -> EntryRefused | None:
             f"it is packed by method {listed.method}, which is not read: make the archive anew, as "
             "a plain zip"
         )
-    return refused_name(listed.name) or refused_size(listed.size)
+    return refused_name(listed.name) or refused_size(listed.name, listed.size, budget)
 
 
 class _Taken:
@@ -307,7 +307,7 @@ def _one_after_another(file: BinaryIO, size: int, budget: Budget) -> Iterator[En
         budget.count()
         if listed.name.endswith("/") or is_junk(listed.name):
             continue
-        if refusal := _refusal(listed):
+        if refusal := _refusal(listed, budget):
             yield Entry(listed.name, listed.size, None, refusal)
         else:
             yield Entry(listed.name, listed.size, _Unpacked(file, begin, listed, budget))

@@ -1,1 +1,1 @@
-"""What can be done with files alone, without a database: walk, analyse, compare, find, group."""
+"""What can be done with files alone, without a database: analyse, compare, find, group, videos."""

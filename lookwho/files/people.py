@@ -1,4 +1,4 @@
-"""Compare two faces, find a person in folders, group a folder into people."""
+"""Compare two faces, find a person in photos and videos, group photos into people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -23,9 +23,11 @@ from lookwho.core.errors import (
 from lookwho.core.group import group as group_embeddings
 from lookwho.core.match import Comparison, Query, compare_embeddings
 from lookwho.core.types import Face, Faces, FloatArray, IntArray
+from lookwho.core.video_batch import OnProgress, VideoOutcome
 from lookwho.files.analysis import analyze_files
 from lookwho.files.results import Results
-from lookwho.files.walk import walk
+from lookwho.files.videos import analyze_videos
+from lookwho.files.walk import ENDINGS, VIDEO_ENDINGS, is_video, walk
 
 if TYPE_CHECKING:
     from lookwho.core.image import Source
@@ -37,18 +39,22 @@ DOMINANCE = 3.0
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str] | Outcome]
 Told = Callable[[Outcome], None]
+ToldBoth = Callable[[Outcome | VideoOutcome], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A face that may be the person sought.
+    """A face, or a person of a video, that may be the person sought.
 
     Attributes:
-        path: the photo.
-        box: (4,) float32 x1, y1, x2, y2 in pixels of the upright photo.
+        path: the photo or video.
+        box: (4,) float32 x1, y1, x2, y2 in pixels of the upright photo; of a video, in the best
+            picture of the person.
         distance: 1 - cosine to the references, 0 to 2.
         probability: that it is the same person, among so many faces.
         same: whether Lookwho calls it a match.
+        time: of that best picture, in seconds; None in photos.
+        appearances: from when to when the person is seen in a video, in seconds.
     """
 
     path: str
@@ -56,6 +62,8 @@ class Match:
     distance: float
     probability: float
     same: bool
+    time: float | None = None
+    appearances: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +130,22 @@ def find(
     paths: Paths,
     *,
     everything: bool = False,
-    told: Told | None = None,
+    told: ToldBoth | None = None,
+    on_progress: OnProgress | None = None,
     results: Results | None = None,
     processes: int | None = None,
     cache: Path | None = None,
     **settings: Any,
 ) -> list[Match]:
-    """Find a person in photos.
+    """Find a person in photos and videos.
 
     Args:
         references: photos of the person, one face each, as for `compare`; several make one better
             query.
-        paths: photos and folders to look in.
+        paths: photos, videos and folders to look in.
         everything: all faces, best first, not only what is called a match.
-        told: called with the outcome of each photo, for progress and errors.
+        told: called with the outcome of each photo and video, for progress and errors.
+        on_progress: told now and then how far a video is, as for `video`.
         results: what is remembered from earlier runs; None to remember nothing.
         processes: how many; None for one a core.
         cache: the folder of the model cache; None for this user's own.
@@ -155,14 +165,20 @@ def find(
     chosen = packs.settings(**settings)
     work = {"settings": chosen, "processes": processes, "cache": cache, "results": results}
     query = Query.of(np.stack([face.embedding for face in _references(references, work)]))
-    owners, _, embeddings = _gathered(paths, told, work)
-    if not owners:
+    photos, videos = _sorted_out(walk(_several(paths), videos=True))
+    found, _, embeddings = _gathered(photos, told, work)
+    seen, more = _filmed(videos, told, on_progress, work)
+    if not found and not seen:
         return []
-    scored = query.score(embeddings)
+    scored = query.score(np.concatenate([part for part in (embeddings, more) if len(part)]))
     matches = [
-        Match(path, box, float(distance), float(probability), bool(same))
-        for (path, box), distance, probability, same in zip(
-            owners, scored.distances, scored.probabilities, scored.same, strict=True
+        Match(path, box, float(distance), float(probability), bool(same), time, spans)
+        for (path, box, time, spans), distance, probability, same in zip(
+            [*((*owner, None, ()) for owner in found), *seen],
+            scored.distances,
+            scored.probabilities,
+            scored.same,
+            strict=True,
         )
         if same or everything
     ]
@@ -193,7 +209,7 @@ def group(
     """
     chosen = packs.settings(**settings)
     work = {"settings": chosen, "processes": processes, "cache": cache, "results": results}
-    owners, photos, embeddings = _gathered(paths, told, work)
+    owners, photos, embeddings = _gathered(walk(_several(paths)), told, work)
     if not owners:
         return []
     labels = group_embeddings(embeddings, photos=photos)
@@ -260,28 +276,68 @@ def _named(error: LookwhoError, name: str) -> LookwhoError:
     return from_code(error.code, f"{name}: {error.message}")
 
 
+def _several(paths: Paths) -> Iterable[str | os.PathLike[str] | Outcome]:
+    return [paths] if isinstance(paths, str | os.PathLike) else paths  # type: ignore[list-item]
+
+
+def _sorted_out(items: Iterable[str | Outcome]) -> tuple[list[str | Outcome], list[str]]:
+    """Tell photos and videos apart: what is neither is with the photos, whose reader says so."""
+    photos: list[str | Outcome] = []
+    videos: list[str] = []
+    for item in items:
+        if isinstance(item, str) and _is_video(item):
+            videos.append(item)
+        else:
+            photos.append(item)
+    return photos, videos
+
+
+def _is_video(path: str) -> bool:
+    """Say which it is; photos are many, and what is called like one is not opened for this."""
+    ending = os.path.splitext(path)[1].lower()
+    return ending in VIDEO_ENDINGS or (ending not in ENDINGS and is_video(path))
+
+
 def _gathered(
-    paths: Paths, told: Told | None, work: dict[str, Any]
+    photos: Iterable[str | Outcome], told: Told | None, work: dict[str, Any]
 ) -> tuple[list[tuple[str, FloatArray]], IntArray, FloatArray]:
     """Return the faces of all photos: path and box of each, its photo (n,), embeddings (n, d)."""
     owners: list[tuple[str, FloatArray]] = []
-    photos: list[int] = []
+    numbers: list[int] = []
     embeddings: list[FloatArray] = []
-    for number, (path, faces) in enumerate(_read(paths, told, work)):
-        owners += [(path, box) for box in faces.boxes]
-        photos += [number] * len(faces)
-        embeddings.append(faces.embeddings)
-    together = np.concatenate(embeddings) if embeddings else np.zeros((0, 0), np.float32)
-    return owners, np.array(photos, np.int64), together
-
-
-def _read(paths: Paths, told: Told | None, work: dict[str, Any]) -> Iterator[tuple[str, Faces]]:
-    single = isinstance(paths, str | os.PathLike)
-    for outcome in analyze_files(walk([paths] if single else paths), **work):  # type: ignore[list-item]
+    for number, outcome in enumerate(analyze_files(photos, **work)):
         if told:
             told(outcome)
-        if outcome.faces:
-            yield outcome.path, outcome.faces
+        if faces := outcome.faces:
+            owners += [(outcome.path, box) for box in faces.boxes]
+            numbers += [number] * len(faces)
+            embeddings.append(faces.embeddings)
+    together = np.concatenate(embeddings) if embeddings else np.zeros((0, 0), np.float32)
+    return owners, np.array(numbers, np.int64), together
+
+
+_Seen: TypeAlias = tuple[str, FloatArray, float, tuple[tuple[float, float], ...]]
+
+
+def _filmed(
+    videos: Sequence[str],
+    told: ToldBoth | None,
+    on_progress: OnProgress | None,
+    work: dict[str, Any],
+) -> tuple[list[_Seen], FloatArray]:
+    """Return the people of all videos: path, box, time and appearances, and embeddings (n, d)."""
+    seen: list[_Seen] = []
+    embeddings: list[FloatArray] = []
+    for outcome in analyze_videos(videos, on_progress=on_progress, **work) if videos else ():
+        if told:
+            told(outcome)
+        if cast := outcome.cast:
+            size = np.array([cast.width, cast.height] * 2, np.float32)
+            for person in cast.people:
+                spans = tuple(person.appearances)
+                seen.append((outcome.path, person.box * size, person.time, spans))
+                embeddings.append(person.embedding)
+    return seen, np.stack(embeddings) if embeddings else np.zeros((0, 0), np.float32)
 
 
 def _name(photo: Source, otherwise: str) -> str:

@@ -14,11 +14,11 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from lookwho.core import quantize, record, weights
+from lookwho.core import footage, quantize, record, weights
 from lookwho.core.batch import Outcome
 from lookwho.core.errors import (
     FileMissing,
@@ -27,14 +27,17 @@ from lookwho.core.errors import (
     LookwhoError,
     from_code,
 )
+from lookwho.core.video_batch import VideoOutcome
 from lookwho.core.weights import default_cache
 
-# To be raised with each change to what the engine finds, so that old results are not used.
-REVISION = 2
+# To be raised with each change to what the engine finds, so that old results are not used: in
+# photos, and in videos besides.
+REVISION, VIDEO_REVISION = 2, 1
 
 # Work that a kill -9 may lose; Ctrl-C loses nothing.
 SECONDS_BETWEEN_COMMITS = 2.0
-# A larger file is no photo that can be read, and to know it by its content would take long.
+# A larger file is no photo that can be read, and to know it by its content would take long. A video
+# of any size is soon known beside what looking at it takes.
 MAX_BYTES = 1 << 30
 
 # Size in bytes, and time of change in nanoseconds.
@@ -69,54 +72,53 @@ class Results:
             "ranges": quantize.shipped_digest(),
         }
         self._settings = json.dumps({**relevant, **revisions}, sort_keys=True)
+        revisions["videos"] = VIDEO_REVISION
+        self._video_settings = json.dumps({**relevant, **revisions}, sort_keys=True)
         self._path = (folder or default_cache()) / "results.sqlite3"
-        # What `get` did not know, by path: the file's stamp and digest.
+        # What was asked for and not known, by path: the file's stamp and digest.
         self._unknown: dict[str, tuple[_Stamp, bytes]] = {}
         # Rows not yet written. Written one by one they would lock out other processes for seconds.
         self._files: dict[bytes, tuple[bytes, int, int, bytes]] = {}
-        self._results: dict[bytes, tuple[Any, ...]] = {}
+        self._results: dict[tuple[bytes, str], tuple[Any, ...]] = {}
         self._committed = time.monotonic()
         self.problem: str | None = None
         self._database = self._opened()
 
     def get(self, path: str) -> Outcome | None:
-        """Return what is remembered of the file at `path`, or None."""
-        try:
-            stamp = _stamp(path)
-            digest = self._digest(path, stamp)
-        except (OSError, ValueError):
-            return None  # whoever reads the file says what is wrong with it
-        rows = self._query(
-            "select faces, code, message from result where digest = ? and settings = ?",
-            (digest, self._settings),
-        )
-        for faces, code, message in rows:
-            if code:
-                return Outcome(path, None, from_code(code, message))
+        """Return what is remembered of the photo at `path`, or None."""
+        for found, error in self._known(path, self._settings, MAX_BYTES):
+            if error:
+                return Outcome(path, None, error)
             with contextlib.suppress(InputError):  # damaged: to be made again
-                return Outcome(path, record.load(faces), None)
-        self._unknown[path] = stamp, digest
+                return Outcome(path, record.load(found), None)
+        return None
+
+    def get_video(self, path: str) -> VideoOutcome | None:
+        """Return what is remembered of the video at `path`, or None."""
+        for found, error in self._known(path, self._video_settings, None):
+            if error:
+                return VideoOutcome(path, None, None, error)
+            with contextlib.suppress(InputError):
+                info, _, cast = found.partition(b"\n")
+                return VideoOutcome(path, footage.load_info(info), footage.load_cast(cast), None)
         return None
 
     def put(self, outcome: Outcome) -> None:
         """Remember an outcome that `get` did not know, unless it may be another one next time."""
-        if outcome.path not in self._unknown:
+        found = None if outcome.faces is None else record.dump(outcome.faces)
+        self._remember(outcome.path, self._settings, MAX_BYTES, found, outcome.error)
+
+    def put_video(self, outcome: VideoOutcome) -> None:
+        """Remember an outcome that `get_video` did not know, likewise.
+
+        Where a part could not be looked at, another try may do better.
+        """
+        found = None
+        if outcome.cast and outcome.cast.problem:
             return
-        stamp, digest = self._unknown.pop(outcome.path)
-        try:
-            changed = _stamp(outcome.path) != stamp
-        except (OSError, ValueError):
-            changed = True
-        # Of a file that was changed meanwhile nobody knows which content was read.
-        if changed or not _lasting(outcome.error):
-            return
-        faces = None if outcome.faces is None else record.dump(outcome.faces)
-        code = message = None
-        if outcome.error:
-            code, message = outcome.error.code, outcome.error.message
-        self._results[digest] = (digest, self._settings, faces, code, message)
-        if time.monotonic() - self._committed > SECONDS_BETWEEN_COMMITS:
-            self.commit()
+        if outcome.info and outcome.cast:
+            found = footage.dump_info(outcome.info) + b"\n" + footage.dump_cast(outcome.cast)
+        self._remember(outcome.path, self._video_settings, None, found, outcome.error)
 
     def commit(self) -> None:
         """Write what was remembered to the disk."""
@@ -140,6 +142,48 @@ class Results:
         if self._database:
             self._database.close()
             self._database = None
+
+    def _known(
+        self, path: str, settings: str, most: int | None
+    ) -> Iterator[tuple[bytes, LookwhoError | None]]:
+        """Yield what is remembered of a file, if anything: a result, or the error in its place."""
+        try:
+            stamp = _stamp(path, most)
+            digest = self._digest(path, stamp)
+        except (OSError, ValueError):
+            return  # whoever reads the file says what is wrong with it
+        rows = self._query(
+            "select faces, code, message from result where digest = ? and settings = ?",
+            (digest, settings),
+        )
+        for found, code, message in rows:
+            yield found or b"", from_code(code, message) if code else None
+        self._unknown[path] = stamp, digest
+
+    def _remember(
+        self,
+        path: str,
+        settings: str,
+        most: int | None,
+        found: bytes | None,
+        error: LookwhoError | None,
+    ) -> None:
+        if path not in self._unknown:
+            return
+        stamp, digest = self._unknown.pop(path)
+        try:
+            changed = _stamp(path, most) != stamp
+        except (OSError, ValueError):
+            changed = True
+        # Of a file that was changed meanwhile nobody knows which content was read.
+        if changed or not _lasting(error):
+            return
+        code = message = None
+        if error:
+            code, message = error.code, error.message
+        self._results[digest, settings] = (digest, settings, found, code, message)
+        if time.monotonic() - self._committed > SECONDS_BETWEEN_COMMITS:
+            self.commit()
 
     def _digest(self, path: str, stamp: _Stamp) -> bytes:
         key = _key(path)
@@ -206,15 +250,15 @@ def _lasting(error: LookwhoError | None) -> bool:
     return error is None or isinstance(error, InputError)
 
 
-def _stamp(path: str) -> _Stamp:
+def _stamp(path: str, most: int | None) -> _Stamp:
     """Return size and time of change.
 
     Raises:
-        OSError: there is none, or it is nothing that is worth remembering.
+        OSError: there is none, or it is nothing that is worth remembering: `most` bytes are.
     """
     status = os.stat(path)
     # A pipe would be waited on for ever, a device never ends.
-    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+    if not stat.S_ISREG(status.st_mode) or (most is not None and status.st_size > most):
         raise OSError("no ordinary file")
     return status.st_size, status.st_mtime_ns
 

@@ -6,7 +6,7 @@ written in one transaction; so the only ones that wait without a job are those o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from lookwho.core import packs
 from lookwho.core.batch import Outcome
-from lookwho.core.errors import InputError, LookwhoError, StaleTicket
+from lookwho.core.errors import InputError, LookwhoError
 from lookwho.library.models import AlbumItem, Analysis, Face, Job, Media, Pack, Suppression
-from lookwho.services import findings, grouping, people, portions, work
+from lookwho.services import findings, grouping, people, portions, video_segments, work
 from lookwho.services.findings import Finding
 
 PACK = "default"
@@ -58,10 +58,9 @@ def _plan(wanted: Sequence[int], pack: Pack, parent: Job | None) -> int:
     with transaction.atomic():
         # Whoever plans the same media at the same time waits here, and then finds them planned.
         media = Media.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
-        known = set(media.values_list("pk", flat=True))
-        known -= set(
-            Analysis.objects.filter(pack=pack, media__in=wanted).values_list("media_id", flat=True)
-        )
+        kinds = dict(media.values_list("pk", "kind"))
+        seen = Analysis.objects.filter(pack=pack, media__in=wanted)
+        known = kinds.keys() - set(seen.values_list("media_id", flat=True))
         fresh = [wish for wish in wanted if wish in known]
         if not fresh:
             return 0
@@ -70,8 +69,7 @@ def _plan(wanted: Sequence[int], pack: Pack, parent: Job | None) -> int:
             # Until this transaction ends nobody can cancel the import and overlook these jobs.
             parent = Job.objects.select_for_update(no_key=True).filter(pk=parent.pk).first()
         if not (parent and parent.cancel_requested):
-            portions.make_jobs(fresh, pack.pk, parent)
-            work.ring(Job.Kind.ANALYSE)
+            _let_wait(fresh, kinds, pack, parent)
         return len(fresh)
 
 
@@ -82,24 +80,65 @@ def resume() -> int:
     """
     pack = current_pack()
     seen = Analysis.objects.filter(pack=pack, media=OuterRef("pk"))
-    unseen = Media.objects.filter(~Exists(seen), present=True, kind=Media.Kind.PHOTO)
+    unseen = Media.objects.filter(~Exists(seen), present=True)
     planned = plan(unseen.order_by("-taken_at").values_list("pk", flat=True), parent=None)
     with transaction.atomic():
         waiting = Analysis.objects.filter(pack=pack, state=Analysis.State.WAITING)
-        waiting = list(
-            waiting.select_for_update().order_by("pk").values_list("media_id", flat=True)
-        )
-        held: set[int] = set()
+        rows = waiting.select_for_update(of=("self",)).order_by("pk")
+        kinds = dict(rows.values_list("media_id", "media__kind"))
+        held = video_segments.held(pack.pk)
         jobs = Job.objects.filter(
             kind=Job.Kind.ANALYSE, state__in=(Job.State.WAITING, Job.State.LEASED)
         )
         for payload in jobs.values_list("payload", flat=True).iterator():
             if payload["pack"] == pack.pk:
                 held.update(payload["media"])
-        idle = [media for media in waiting if media not in held]
-        portions.make_jobs(idle, pack.pk)
-        work.ring(Job.Kind.ANALYSE)
+        idle = [media for media in kinds if media not in held]
+        _let_wait(idle, kinds, pack)
     return planned + len(idle)
+
+
+def retry_failures(media: Iterable[int] | None = None) -> int:
+    """Analyse again what failed, all or some of the media; return how many there are."""
+    failed = Analysis.objects.filter(state=Analysis.State.FAILED, pack__active=True)
+    if media is not None:
+        failed = failed.filter(media__in=list(media))
+    with transaction.atomic():
+        rows = failed.select_for_update(of=("self",)).select_related("media").order_by("pk")
+        found: dict[tuple[int, str], list[int]] = {}
+        for analysis in rows:
+            found.setdefault((analysis.pack_id, analysis.media.kind), []).append(analysis.media_id)
+        for (pack, kind), again in found.items():
+            failed.filter(pack=pack, media__in=again).update(
+                state=Analysis.State.WAITING, attempts=0, error_code="", error="", finished_at=None
+            )
+            _make_jobs(again, pack, kind)
+    return sum(map(len, found.values()))
+
+
+def _let_wait(
+    media: Sequence[int], kinds: Mapping[int, str], pack: Pack, parent: Job | None = None
+) -> None:
+    for kind in Media.Kind.values:
+        if some := [each for each in media if kinds[each] == kind]:
+            _make_jobs(some, pack.pk, kind, parent)
+
+
+def _make_jobs(media: Sequence[int], pack: int, kind: str, parent: Job | None = None) -> None:
+    """Make the jobs in which photos, or videos, wait to be analysed; in the caller's transaction.
+
+    Args:
+        media: their ids, in this order.
+        pack: by which models.
+        kind: of these media.
+        parent: the import that found them.
+    """
+    if kind == Media.Kind.VIDEO:
+        video_segments.make_jobs(media, pack, parent)
+        work.ring(Job.Kind.VIDEO)
+    else:
+        portions.make_jobs(media, pack, parent)
+        work.ring(Job.Kind.ANALYSE)
 
 
 # --- what was found ---
@@ -130,7 +169,7 @@ def record_faces(
     now = now or timezone.now()
     outcomes = dict(results)
     with transaction.atomic():
-        job = _held(job_id, ticket, len(outcomes), now)
+        job = work.hold(job_id, ticket, settled=len(outcomes), now=now)
         pack: int = job.payload["pack"]
         waiting = _waiting(pack, outcomes)
         found: list[Finding] = []
@@ -157,14 +196,6 @@ def record_faces(
             people.faces_arrived([each.analysis.media_id for each in found])
         if changed and not work.waits(grouping.KEY):
             grouping.ask_for_a_pass()
-
-
-def _held(job_id: int, ticket: str, settled: int, now: datetime) -> Job:
-    # One conditional UPDATE decides the race, and keeps the row until the transaction ends.
-    held = Job.objects.filter(pk=job_id, ticket=ticket, state=Job.State.LEASED).exclude(ticket="")
-    if not held.update(lease_until=now + work.LEASE, done=F("done") + settled):
-        raise StaleTicket(f"job {job_id} is no longer waiting for this result")
-    return Job.objects.get(pk=job_id)
 
 
 def _waiting(pack: int, media: Iterable[int]) -> list[Analysis]:

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 
 from lookwho.core.errors import Conflict, Invalid
 from lookwho.library.models import Answer, Audit, Face, Person, User
+from lookwho.library.queries.tracks import Room
 from lookwho.services import audit, claims, decisions, faces
 from lookwho.services.asking import AUDIT, Slip
 from lookwho.services.decisions import Act, Done, Shown, acting
@@ -261,20 +262,22 @@ class _Given:
             raise Conflict(f"somebody has just said that this is not {called(person)}")
 
     def _possible(self, kept: Sequence[Shown], person: Person) -> list[Shown]:
-        """Return the faces that can be a person who was known: of one photo only one can."""
+        """Return the faces that can be a person who was known.
+
+        Of one photo only one can, and of a video one at a time.
+        """
         tree = tree_of(person)
         refused = decisions.rejected(_rows(kept), tree)
         beside = Face.objects.filter(person__in=tree, dismissed=False)
-        taken = set(
-            beside.filter(media__in={face.media_id for face in kept}).values_list(
-                "media", flat=True
-            )
+        room = Room(
+            beside.filter(media__in={face.media_id for face in kept}),
+            [(face.pk, face.media_id, face.time) for face in kept],
         )
-        found: list[Shown] = []
-        for face in kept:
-            if face.pk not in refused and face.media_id not in taken:
-                found.append(face)
-                taken.add(face.media_id)
+        found = [
+            face
+            for face in kept
+            if face.pk not in refused and room.takes(face.pk, face.media_id, face.time)
+        ]
         if not found:
             raise Conflict(f"none of these can be {called(person)}: they are in the photos already")
         return found

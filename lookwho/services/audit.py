@@ -22,7 +22,7 @@ from lookwho.library.models.accounts import Role
 from lookwho.library.queries import fits
 from lookwho.services import analysis, decisions, faces
 from lookwho.services.decisions import Done, Shown, one_at_a_time
-from lookwho.services.standing import same_face
+from lookwho.services.standing import same_face, ways_of
 
 Verdict = Answer.Verdict
 State = Audit.State
@@ -166,9 +166,10 @@ def attach(media: Iterable[int]) -> None:
     free: dict[bytes, list[Shown]] = {}
     for face in decisions.shown(Face.objects.filter(media__in=ids, audit=None).order_by("pk")):
         free.setdefault(face.payload_hash, []).append(face)
+    ways = ways_of(face for some in free.values() for face in some)
     for each in lost:
         theirs = free.get(bytes(each.payload_hash), [])
-        if face := same_face(each, theirs):
+        if face := same_face(each, theirs, ways):
             theirs.remove(face)  # of two audits of one face the other stays lost
             each.face_id = face.pk
             each.save(update_fields=["face"])

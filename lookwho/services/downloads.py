@@ -1,5 +1,7 @@
 """Downloads: photos to keep, one by one or many in one zip, as they are or without what they say.
 
+Videos are given as they are; without what they say, the copy for browsers is, if there is one.
+
 A zip is made while it is sent: nothing lies on the disk, and no more than a piece of one photo is
 in memory. What vanished meanwhile is left out, and a text file in the zip tells which and why.
 """
@@ -21,13 +23,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
-from lookwho.core.errors import FileMissing, LookwhoError, TimedOut, TooMany
+from lookwho.core.errors import FileMissing, LookwhoError, NotFound, TimedOut, TooMany
 from lookwho.core.kinds import kind_of
 from lookwho.core.opening import opened
 from lookwho.core.stripping import Copier, stripped_jpeg
 from lookwho.library.models import Location, Media, User
 from lookwho.library.scope import Scope
-from lookwho.services import site_visits, uploads
+from lookwho.services import proxies, site_visits, uploads
 
 # One user, or one guest, may have so many under way at once.
 AT_ONCE = 2
@@ -194,6 +196,7 @@ def _copy(
     """Return a copy of the first file that is still there.
 
     Raises:
+        NotFound: it is a video of which no copy was made.
         FileMissing: none is.
         NotFound: it lies on another website, which does not give it to the asker.
         InputError, WorkError: no copy can be made.
@@ -207,6 +210,8 @@ def _copy(
         return replace(copy, name=uploads.safe_name(name, copy.kind))
     if path is None:
         raise FileMissing("its file is no longer in any of the folders")
+    if media.kind == Media.Kind.VIDEO:
+        return _film(media, path, strip=strip)
     kind = _kind(path)
     name = uploads.safe_name(path.name, kind)
     if side or (strip and kind != "JPEG"):
@@ -216,6 +221,25 @@ def _copy(
         return Copy(name, kind, None, _begun(stripped_jpeg(path)))
     size = path.stat().st_size
     return Copy(name, kind, size, _begun(_read(path)))
+
+
+def _film(media: Media, path: Path, *, strip: bool) -> Copy:
+    """Return a video as it is, or the copy of it, which says nothing of place, day or camera.
+
+    Raises:
+        NotFound: there is no such copy yet.
+    """
+    name = os.path.splitext(path.name)[0]
+    if strip:
+        found = proxies.path_of(media)
+        if found is None:
+            raise NotFound("there is no copy of this video yet without what its file says")
+        path, kind = found, found.suffix[1:].upper()
+        name = uploads.safe_name(f"{name}{found.suffix}", kind)
+    else:
+        kind = media.format
+        name = uploads.safe_name(path.name, kind)
+    return Copy(name, kind, path.stat().st_size, _begun(_read(path)))
 
 
 def _begun(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -94,7 +94,7 @@ def absent(by: User, media: Media, name: str, *, batch: UUID | None = None) -> D
         if person is not None:
             there = Face.objects.filter(media=media, person__in=tree_of(person), dismissed=False)
             if there.exists():
-                raise Conflict(f"{person.name} is in this photo already")
+                raise Conflict(f"{person.name} is in this {media.kind} already")
         person = person or a_new_one(act, name)
         x1, y1, x2, y2 = ABSENT_BOX
         face = Face.objects.create(
@@ -105,4 +105,4 @@ def absent(by: User, media: Media, name: str, *, batch: UUID | None = None) -> D
         act.say(Verb.CONFIRM, person=person, faces=shown)
         be(person, shown)
         ask_for_a_pass()
-        return Done(act.batch, f"{person.name} is in this photo, with no visible face.")
+        return Done(act.batch, f"{person.name} is in this {media.kind}, with no visible face.")

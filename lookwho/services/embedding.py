@@ -1,7 +1,8 @@
 """Embedding: vectors for faces that no detector placed: drawn by hand, moved, or named by a file.
 
 An EMBED job holds some faces and the pack that their photos were analysed by. A face that cannot
-be embedded stays, without a vector; the job then fails with the reason.
+be embedded stays, without a vector; the job then fails with the reason. A face of a video, of
+which somebody changed which tracks are its own, is looked at in the best pictures of these.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from django.db import transaction
 from lookwho.core.errors import LookwhoError, from_code
 from lookwho.core.orientation import Box
 from lookwho.core.types import Faces, FloatArray
+from lookwho.core.vectors import unit
 from lookwho.library import vectors
-from lookwho.library.models import Analysis, DecisionFace, Embedding, Face, Job
+from lookwho.library.models import Analysis, DecisionFace, Embedding, Face, Job, Track
 from lookwho.services import work
 from lookwho.services.decisions import chunks, one_at_a_time
 from lookwho.services.grouping import ask_for_a_pass
@@ -24,6 +26,9 @@ from lookwho.services.guarding import allowed, guarded
 
 # Faces in one job: so few that somebody who has drawn one waits for few others.
 AT_ONCE = 20
+# Of a face in a video so many pictures are looked at, each of another track: finding one takes as
+# long as a photo.
+PICTURES = 5
 
 
 class Wanted(NamedTuple):
@@ -32,14 +37,23 @@ class Wanted(NamedTuple):
     Attributes:
         face: its id.
         media: the id of its photo.
-        box: where it is, as fractions of the upright photo.
+        box: where it is, as fractions of the upright photo; in a video, its best picture.
         pixels: the same in pixels, as far as the size of the photo is known.
+        more: of a video, more of its pictures, in pixels.
+        times: of a video, when each of its pictures is, in seconds; None for a photo.
     """
 
     face: int
     media: int
     box: Box
     pixels: Box
+    more: tuple[Box, ...] = ()
+    times: tuple[float, ...] | None = None
+
+    @property
+    def boxes(self) -> FloatArray:
+        """(n, 4) float32 in pixels, where to look, one for each of the times in a video."""
+        return np.array([self.pixels, *self.more], np.float32)
 
 
 def ask(faces: Iterable[int], *, missing: bool = False) -> int:
@@ -53,7 +67,7 @@ def ask(faces: Iterable[int], *, missing: bool = False) -> int:
     """
     by_pack: dict[int, list[int]] = {}
     for chunk in chunks(sorted(set(faces))):
-        rows = Face.objects.filter(pk__in=chunk, dismissed=False, time=None)
+        rows = Face.objects.filter(pk__in=chunk, dismissed=False)
         media = dict(rows.exclude(source=Face.Source.ABSENT).values_list("pk", "media_id"))
         done = Analysis.objects.filter(media__in=media.values(), state=Analysis.State.DONE)
         packs = dict(done.order_by("pack").values_list("media_id", "pack_id"))
@@ -77,11 +91,29 @@ def wanted(job: Job) -> list[Wanted]:
     rows = Face.objects.filter(pk__in=job.payload["faces"], dismissed=False)
     found: list[Wanted] = []
     for face in rows.select_related("media").order_by("media", "pk"):
-        width, height = face.media.width, face.media.height
-        x1, y1, x2, y2 = face.box
-        pixels = x1 * width, y1 * height, x2 * width, y2 * height
-        found.append(Wanted(face.pk, face.media_id, face.box, pixels))
+        size = face.media.width, face.media.height
+        times, boxes = _pictures(face)
+        pixels, *more = (_pixels(box, *size) for box in boxes)
+        found.append(Wanted(face.pk, face.media_id, face.box, pixels, tuple(more), times))
     return found
+
+
+def _pictures(face: Face) -> tuple[tuple[float, ...] | None, list[Box]]:
+    """Return when and where a face is to be looked at, its own place first."""
+    if face.time is None:
+        return None, [face.box]
+    tracks = Track.objects.filter(face=face).exclude(time=face.time)
+    tracks = tracks.order_by("-quality", "pk")[: PICTURES - 1]
+    times, boxes = [face.time], [face.box]
+    for time, x1, y1, x2, y2 in tracks.values_list("time", "x1", "y1", "x2", "y2"):
+        times.append(time)
+        boxes.append((x1, y1, x2, y2))
+    return tuple(times), boxes
+
+
+def _pixels(box: Box, width: int, height: int) -> Box:
+    x1, y1, x2, y2 = box
+    return x1 * width, y1 * height, x2 * width, y2 * height
 
 
 def record(job: Job, wanted: Wanted, found: Faces, *, done: int) -> None:
@@ -92,7 +124,7 @@ def record(job: Job, wanted: Wanted, found: Faces, *, done: int) -> None:
     Args:
         job: an EMBED job that was claimed.
         wanted: the face.
-        found: the one face at its box.
+        found: the one face at its box; of a video a face for each of its pictures.
         done: how many faces of the job are settled with this one.
 
     Raises:
@@ -101,12 +133,21 @@ def record(job: Job, wanted: Wanted, found: Faces, *, done: int) -> None:
     with transaction.atomic():
         work.heartbeat(job.pk, job.ticket, done=done)
         row = Face.objects.select_for_update(no_key=True).filter(pk=wanted.face).first()
-        if row is None or row.box != wanted.box:
+        times = wanted.times or (None,)
+        if row is None or (row.box, row.time) != (wanted.box, times[0]):
             return
         describe(row, found, 0)
         row.save(update_fields=["landmarks", "score", "quality"])
-        put([(row.pk, found.embeddings[0])], job.payload["pack"])
+        put([(row.pk, _mean(found))], job.payload["pack"])
         ask_for_a_pass()
+
+
+def _mean(found: Faces) -> FloatArray:
+    """Return (dim,) what one face is recognised by, the better pictures counting for more."""
+    if len(found) == 1:
+        return found.embeddings[0]
+    weights = np.maximum(found.quality, 0.01)[:, None]
+    return unit((found.embeddings * weights).sum(axis=0).astype(np.float32))
 
 
 def reason_of(errors: Sequence[LookwhoError]) -> LookwhoError | None:
@@ -159,6 +200,7 @@ def _allowed(rows: Sequence[tuple[int, FloatArray]], pack: int) -> Sequence[tupl
     own = {face for face, vector in rows if may.theirs(vector[None])[0]}
     refused = [face for face, medium in media.items() if medium in guard and face not in own]
     forget(refused)
+    forget_ways(refused)
     Face.objects.filter(pk__in=refused).update(landmarks=[], guess=None, probability=None)
     return [(face, vector) for face, vector in rows if face not in refused]
 
@@ -169,7 +211,12 @@ def forget(faces: Sequence[int]) -> None:
         vectors.removed(faces)
 
 
+def forget_ways(faces: Sequence[int]) -> None:
+    """Remove how faces move through videos; when they are seen is kept."""
+    Track.objects.filter(face__in=faces).exclude(path=b"").update(path=b"")
+
+
 def move_decisions(face: Face) -> None:
-    """Let what was said of a face be found where the face is now."""
+    """Let what was said of a face in a photo be found where the face is now."""
     told = {"x1": face.x1, "y1": face.y1, "x2": face.x2, "y2": face.y2}
     DecisionFace.objects.filter(face=face).update(**told)

@@ -1,10 +1,10 @@
 """Erasure: all about somebody goes, for good, and a receipt says what went.
 
 What is to go is written into the ledger first (`services.ledger`), then done: rows in one
-transaction (`services.forgetting`), then pictures made of the photos they were in, then the bytes
-that the database still holds of what was deleted (`services.scrub`). Each step can be done again,
-so an erasure that was cut short goes on (`resume`), and one that a restored backup has undone is
-done once more. Photos stay: others are in them.
+transaction (`services.forgetting`), then pictures made of the photos they were in and copies made
+of the videos, then the bytes that the database still holds of what was deleted (`services.scrub`).
+Each step can be done again, so an erasure that was cut short goes on (`resume`), and one that a
+restored backup has undone is done once more. Photos and videos stay: others are in them.
 """
 
 from __future__ import annotations
@@ -26,18 +26,20 @@ from lookwho.library.models import (
     Erasure,
     Face,
     Job,
+    Media,
     Person,
     Reference,
     SearchLog,
     User,
 )
 from lookwho.library.models.accounts import Role
-from lookwho.services import forgetting, ledger, receipts, scrub, work
+from lookwho.services import forgetting, ledger, proxies, receipts, scrub, work
 from lookwho.services.ledger import Entry
 from lookwho.services.pictures import Pictures
 
 # The job that goes on with an erasure, should the process that began it die.
 _NET = timedelta(minutes=2)
+_AT_ONCE = 500
 
 State = Erasure.State
 
@@ -219,7 +221,9 @@ def carry_out(erasure: Erasure) -> Erasure:
     if entry is None:
         raise NotFound(f"the ledger {ledger.path()} does not have erasure {erasure.uuid}")
     forgetting.forget(erasure, entry)
-    _drop_pictures(bytes.fromhex(payload) for payload in entry.faces)
+    payloads = [bytes.fromhex(payload) for payload in entry.faces]
+    _drop_pictures(payloads)
+    _drop_copies(payloads)
     scrub.scrub()
     erasure.refresh_from_db()
     if erasure.state != State.DONE:
@@ -279,6 +283,14 @@ def undone() -> list[Entry]:
         or (not entry.purposes and entry.user in back)
         or back.intersection(entry.people)
     ]
+
+
+def _drop_copies(payloads: Sequence[bytes]) -> None:
+    """Remove what was made of videos for browsers to play; it is made again when asked for."""
+    for start in range(0, len(payloads), _AT_ONCE):
+        some = payloads[start : start + _AT_ONCE]
+        for media in Media.objects.filter(payload_hash__in=some, kind=Media.Kind.VIDEO):
+            proxies.forget(media)
 
 
 def _drop_pictures(payloads: Iterable[bytes]) -> None:

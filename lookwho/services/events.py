@@ -4,7 +4,8 @@ A photo is guarded as soon as it is in one album that keeps only consenting peop
 albums and collections it is in: what was promised to those who came to an event does not depend on
 where else somebody puts the photo. Of a face in it that is not somebody's who agreed there is a
 box, a score and a quality, so that it can be looked at again when somebody agrees later; no
-landmarks, no guess and no vector, neither in the database nor in a job. The vector lives in the
+landmarks, no guess and no vector, neither in the database nor in a job. Of a face in a video it is
+told besides when it is seen, and not how it moves. The vector lives in the
 process that computed it, until it was compared.
 
 Somebody agreed who consented to being found and to such events, and has a selfie that counts. A
@@ -76,6 +77,7 @@ def strip(faces: Sequence[int]) -> None:
         Face.objects.filter(pk__in=listed(some)).update(
             landmarks=[], guess=None, probability=None, fit=None
         )
+        embedding.forget_ways(some)
 
 
 # --- what changes it ---
@@ -138,7 +140,7 @@ def _kept() -> QuerySet[Embedding]:
 
 def _bare() -> QuerySet[Face]:
     """Return the faces of photos that were looked at and that have no vector."""
-    faces = Face.objects.filter(dismissed=False, time=None, embeddings=None)
+    faces = Face.objects.filter(dismissed=False, embeddings=None)
     done = Analysis.objects.filter(media=OuterRef("media"), state=Analysis.State.DONE)
     return faces.filter(Exists(done)).exclude(source=Face.Source.ABSENT)
 

@@ -8,10 +8,12 @@ nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from lookwho.core.errors import Conflict, Invalid
+from lookwho.core.following import spots
 from lookwho.library.models import Decision, Face, Person, Suppression, User
 from lookwho.library.vectors.listing import listed
 from lookwho.services import decisions, embedding, placed, standing
@@ -194,12 +196,25 @@ def not_a_face(
         Face.objects.filter(pk__in=listed([face.pk for face in shown])).update(dismissed=True)
         standing.look_anew(Face.objects.filter(pk__in=listed([face.pk for face in shown])))
         Suppression.objects.bulk_create(
-            [Suppression(**face.place(), decision=decision) for face in shown if not face.absent],
+            [Suppression(**place, decision=decision) for place in _places(shown)],
             batch_size=decisions.CHUNK,
         )
         ask_for_a_pass()
         few = "1 is" if len(shown) == 1 else f"{len(shown)} are"
         return Done(act.batch, f"{few} no longer taken for a face.")
+
+
+def _places(shown: Sequence[Shown]) -> Iterator[dict[str, Any]]:
+    """Yield where these faces are: in a video, all along their ways."""
+    ways = standing.ways_of(shown)
+    for face in shown:
+        if face.absent:
+            continue
+        yield face.place()
+        for stretch in ways.get(face.pk, ()):
+            for time, (x1, y1, x2, y2) in spots(stretch):
+                if time != face.time:
+                    yield face.place() | {"time": time, "x1": x1, "y1": y1, "x2": x2, "y2": y2}
 
 
 def faces_arrived(media_ids: Iterable[int]) -> None:
@@ -302,6 +317,13 @@ def bar(act: Act, shown: Sequence[Shown], root: Person) -> None:
 
 def told_of(faces: Sequence[Shown], person: Person) -> str:
     """Return what people are told when faces are somebody's."""
-    photos = len({face.media_id for face in faces})
+    videos = {face.media_id for face in faces if face.time is not None}
+    photos = {face.media_id for face in faces} - videos
     who = f"{person.name}'s" if person.name else "in this group"
-    return f"1 photo is now {who}." if photos == 1 else f"{photos} photos are now {who}."
+    count = len(photos) + len(videos)
+    parts = [
+        f"1 {what}" if len(some) == 1 else f"{len(some)} {what}s"
+        for what, some in (("photo", photos), ("video", videos))
+        if some or not count
+    ]
+    return f"{' and '.join(parts)} {'is' if count == 1 else 'are'} now {who}."

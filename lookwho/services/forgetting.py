@@ -7,12 +7,13 @@ nothing more; done on a backup that was restored, it finds what the backup broug
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from django.db.models import Q, QuerySet
 
+from lookwho.core.following import spots
 from lookwho.core.match import SAME, Query, reach, score_nearest
 from lookwho.core.regions import overlap
 from lookwho.library import vectors
@@ -32,16 +33,27 @@ from lookwho.library.models import (
     Reference,
     Region,
     SearchLog,
+    Segment,
     Share,
     Suppression,
     Task,
     Track,
     User,
 )
-from lookwho.library.queries import passes
+from lookwho.library.queries import passes, tracks
 from lookwho.library.scope import Purpose, Scope
 from lookwho.library.vectors.listing import listed
-from lookwho.services import consents, events, ledger, mentions, misuse, scrub, selfies
+from lookwho.services import (
+    casting,
+    consents,
+    events,
+    ledger,
+    mentions,
+    misuse,
+    montages,
+    scrub,
+    selfies,
+)
 from lookwho.services.decisions import one_at_a_time, rejected
 from lookwho.services.ledger import Entry, Place
 from lookwho.services.placed import fit
@@ -107,16 +119,31 @@ def _others(family: Sequence[int]) -> Q:
 
 
 def places_of(faces: Sequence[int]) -> dict[str, list[Place]]:
-    """Return where these faces are, for the ledger; somebody who does not show is nowhere."""
+    """Return where these faces are, for the ledger; somebody who does not show is nowhere.
+
+    In a video that is all along their ways: whatever an analysis finds there is them again.
+    """
     rows = Face.objects.filter(pk__in=listed(faces)).exclude(source=Face.Source.ABSENT)
     fields = ("media__payload_hash", "x1", "y1", "x2", "y2", "time")
-    return ledger.places(rows.order_by("pk").values_list(*fields))
+    found: dict[tuple[bytes, float, float, float, float, float | None], None] = {}
+    ways = tracks.stretches_of(faces)
+    for face, payload, *where in rows.order_by("pk").values_list("pk", *fields):
+        x1, y1, x2, y2, time = where
+        found[bytes(payload), x1, y1, x2, y2, time] = None
+        for stretch in ways.get(face, ()):
+            for spot in spots(stretch):
+                found[bytes(payload), *spot.box, spot.time] = None
+    return ledger.places(found)
 
 
 def _near_selfies(user: User) -> list[int]:
-    """Return the faces that the selfies of a user find beyond doubt, one in each photo."""
+    """Return the faces that the selfies of a user find beyond doubt, one in each photo.
+
+    Of a video all of them, but of those that are seen at the same time one.
+    """
     everything = Scope(purpose=Purpose.FIND_SELF, everything=True)
     best: dict[int, tuple[float, int]] = {}
+    moving: dict[int, float] = {}
     stored = Embedding.objects.filter(
         reference__user=user, reference__approved=True, reference__deleted_at=None
     ).order_by("pk")
@@ -130,9 +157,23 @@ def _near_selfies(user: User) -> list[int]:
         scores = score_nearest(near.distances, total, query.references, passes.people())
         ids = near.face_ids[scores.probabilities >= SAME].tolist()
         sure = dict(zip(near.face_ids.tolist(), near.distances.tolist(), strict=True))
-        for face, media in Face.objects.filter(pk__in=listed(ids)).values_list("pk", "media_id"):
-            best[media] = min((sure[face], face), best.get(media, (sure[face], face)))
-    return [face for _, face in best.values()]
+        faces = Face.objects.filter(pk__in=listed(ids))
+        for face, media, time in faces.values_list("pk", "media_id", "time"):
+            if time is not None:
+                moving[face] = min(sure[face], moving.get(face, sure[face]))
+            else:
+                best[media] = min((sure[face], face), best.get(media, (sure[face], face)))
+    return [face for _, face in best.values()] + _one_at_a_time(moving)
+
+
+def _one_at_a_time(faces: Mapping[int, float]) -> list[int]:
+    """Return of faces in videos, by how far they are, the nearest of those seen at one time."""
+    beside = tracks.in_company(list(faces)) if faces else {}
+    found: set[int] = set()
+    for face in sorted(faces, key=lambda face: (faces[face], face)):
+        if not found & beside.get(face, set()):
+            found.add(face)
+    return sorted(found)
 
 
 def _at(places: dict[str, list[Place]]) -> list[int]:
@@ -198,6 +239,9 @@ def _forget(entry: Entry) -> Counter[str]:
     family = list(Person.objects.filter(Q(pk__in=tops) | Q(root__in=tops)))
     faces = sorted({*faces_of(user, family), *_at(entry.faces)})
     counts: Counter[str] = Counter()
+    # By the jobs that made them, which go with whoever asked.
+    counts["films of moments"] += montages.forget([person.pk for person in family])
+    counts["films of moments"] += montages.forget_of(user) if user is not None else 0
     # What tells by its name first, while it is known what that is.
     names = mentions.names_of(user, family)
     counts.update(mentions.forget(names, user, family, faces))
@@ -228,15 +272,23 @@ def _forget_faces(entry: Entry, faces: Sequence[int], names: Collection[str]) ->
     counts["vectors of faces"] += stored.count()
     vectors.removed(faces)
     stored.delete()
-    tracks = Track.objects.filter(faces__in=listed(faces))
-    tracks = tracks.exclude(faces__in=Face.objects.exclude(pk__in=listed(faces)))
-    gone = list(tracks.distinct().values_list("pk", flat=True))
+    counts["stretches of videos"] += Track.objects.filter(face__in=listed(faces)).delete()[0]
+    _cut_segments(places)
     for some in _parts(faces):
         theirs = Face.objects.filter(pk__in=list(some))
         counts["faces"] += theirs.count()
         theirs.delete()
-    Track.objects.filter(pk__in=gone).delete()
     return counts
+
+
+def _cut_segments(places: dict[str, list[Place]]) -> None:
+    """Take somebody out of what was found in segments of videos that are not joined yet."""
+    for some in _parts([bytes.fromhex(payload) for payload in places]):
+        rows = Segment.objects.filter(video__media__payload_hash__in=some).exclude(result=b"")
+        for row in rows.select_related("video__media"):
+            gone = places[bytes(row.video.media.payload_hash).hex()]
+            row.result = casting.without(bytes(row.result), gone)
+            row.save(update_fields=["result"])
 
 
 def _suppress(places: dict[str, list[Place]]) -> int:

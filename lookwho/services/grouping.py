@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from lookwho.core.types import DoubleArray, IntArray
 from lookwho.library.models import Decision, DecisionFace, Embedding, Face, Job, Pack, Person
-from lookwho.library.queries import fits
+from lookwho.library.queries import fits, passes, tracks
 from lookwho.services import work
 from lookwho.services.decisions import one_at_a_time
 from lookwho.services.guesses import NOBODY, Evidence, guess
@@ -196,7 +196,7 @@ def _active_fits() -> list[int]:
 def _read(pack: Pack, whole: bool) -> _Rows:
     """Read all faces that have a vector of this pack."""
     said = _newest_decision()
-    fields = ("media_id", "quality", "person_id", "guess_id", "probability", "fit_id")
+    fields = ("media_id", "time", "quality", "person_id", "guess_id", "probability", "fit_id")
     found = Embedding.objects.filter(pack=pack, face__dismissed=False).order_by("face_id")
     numbers: list[tuple[Any, ...]] = []
     vectors: list[np.ndarray[Any, np.dtype[np.float32]]] = []
@@ -210,14 +210,18 @@ def _read(pack: Pack, whole: bool) -> _Rows:
             vectors.append(np.frombuffer(b"".join(some), "<f4"))
             some.clear()
     vectors.append(np.frombuffer(b"".join(some), "<f4"))
-    ids, media, quality, people, guesses, probabilities, made = (
-        zip(*numbers, strict=True) if numbers else [()] * 7
+    ids, media, times, quality, people, guesses, probabilities, made = (
+        zip(*numbers, strict=True) if numbers else [()] * 8
     )
     roots = _roots()
     confirmed = np.array([who or NOBODY for who in people], np.int64)
     places: dict[int, int] = {face: place for place, face in enumerate(ids)}
     audited = fits.audited()
     fit = fits.active_fit(pack.pk)
+    together = tracks.meeting()
+    # Two faces of one video may be one person, unless both are seen at once.
+    rows = zip(ids, media, times, strict=True)
+    media = [medium if at is None else -face for face, medium, at in rows]
     shown = np.array([np.nan if p is None else p for p in probabilities], np.float64)
     evidence = Evidence(
         embeddings=np.concatenate(vectors).reshape(len(ids), pack.dim),
@@ -228,12 +232,17 @@ def _read(pack: Pack, whole: bool) -> _Rows:
         roots=roots,
         unnamed=frozenset(Person.objects.filter(name="", faces=None).values_list("pk", flat=True)),
         rejected=frozenset((places[face], who) for face, who in _rejected(roots) if face in places),
-        taken=_taken(pack, roots),
+        taken=passes.taken(pack, roots, together),
         audited=np.array([face in audited for face in ids], np.bool_),
         seen=~np.isnan(shown),
         settings=None if fit is None else fits.settings_of(fit),
         threshold=fits.threshold(),
         whole=whole,
+        apart=frozenset(
+            (places[one], places[other])
+            for one, other in together
+            if one in places and other in places
+        ),
     )
     return _Rows(
         ids=np.array(ids, np.int64),
@@ -267,19 +276,6 @@ def _rejected(roots: Mapping[int, int], faces: Sequence[int] | None = None) -> s
         for face, who in said.values_list("face_id", "decision__person_id")
         if face is not None and who is not None
     }
-
-
-def _taken(pack: Pack, roots: Mapping[int, int]) -> frozenset[tuple[int, int]]:
-    """Return who is in which medium by a face that has no vector of this pack."""
-    theirs = Embedding.objects.filter(pack=pack, face=OuterRef("pk"))
-    others = Face.objects.filter(~Exists(theirs), dismissed=False)
-    others = others.filter(Q(person__isnull=False) | Q(guess__isnull=False))
-    people = {
-        (medium, who)
-        for medium, person, guessed in others.values_list("media_id", "person_id", "guess_id")
-        if (who := person or guessed) is not None
-    }
-    return frozenset((medium, roots.get(who, who)) for medium, who in people)
 
 
 # --- writing ---

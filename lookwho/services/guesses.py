@@ -7,8 +7,9 @@ What humans confirmed and rejected is taken as it is. Everything else follows fr
   enough, and a group that as a whole does: they are guessed to be that person, with a probability.
 - Any other group is a person without a name, the same one as in the last pass.
 
-The same person is never guessed twice in one medium, nor where somebody has said that it is not
-them. Faces of the audit are guessed like others, but nothing follows from them.
+The same person is never guessed twice in one photo, nor twice at the same time in one video, nor
+where somebody has said that it is not them. Faces of the audit are guessed like others, but nothing
+follows from them.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Evidence:
 
     Attributes:
         embeddings: (n, d) float32 of unit length.
-        media: (n,) int64 ids.
+        media: (n,) int64 ids. Two faces of one medium are two people; so each face of a video has a
+            number of its own.
         quality: (n,) float32.
         confirmed: (n,) int64, the root of whom a human said that the face is, or NOBODY.
         guesses: (n,) int64, whom the last pass took it for, not their root, or NOBODY.
@@ -57,6 +59,7 @@ class Evidence:
         threshold: the least probability at which a face is guessed to be somebody whose company
             it is not in yet.
         whole: whether all is to be grouped anew, and not only what is new or was touched.
+        apart: pairs of places of faces that are two people: seen at the same time in one video.
     """
 
     embeddings: FloatArray
@@ -73,6 +76,7 @@ class Evidence:
     settings: Settings | None = None
     threshold: float = SAME
     whole: bool = False
+    apart: frozenset[tuple[int, int]] = frozenset()
 
     @property
     def settled(self) -> NDArray[np.bool_]:
@@ -135,11 +139,17 @@ def _labels(evidence: Evidence, known: Looks) -> IntArray:
         quality = np.where(evidence.audited, 0, quality).astype(np.float32)
     some = np.flatnonzero((known.of >= 0) | ~evidence.settled)
     labels = np.full(len(known.of), ALONE, np.int64)
+    at = {face: place for place, face in enumerate(some.tolist())} if evidence.apart else {}
     labels[some] = group(
         evidence.embeddings[some],
         photos=evidence.media[some],
         quality=quality[some],
         people=known.of[some],
+        cannot=[
+            (at[one], at[other])
+            for one, other in sorted(evidence.apart)
+            if one in at and other in at
+        ],
         before=None if evidence.whole else _before(evidence, known)[some],
     )
     return labels
@@ -182,10 +192,15 @@ class _Pass:
         self.people = np.full(count, NOBODY, np.int64)
         self.probabilities = np.full(count, np.nan)
         self.settled = evidence.settled
+        # In which media each face cannot meet itself: its own, and in a video those seen with it.
+        self.beside: dict[int, list[int]] = {}
+        for one, other in evidence.apart:
+            self.beside.setdefault(one, []).append(int(evidence.media[other]))
+            self.beside.setdefault(other, []).append(int(evidence.media[one]))
         # Who is in a medium already: pairs of a medium and a root.
-        named = np.flatnonzero(self.settled)
-        pairs = zip(evidence.media[named].tolist(), evidence.confirmed[named].tolist(), strict=True)
-        self.taken = set(pairs) | evidence.taken
+        self.taken = set(evidence.taken)
+        for face in np.flatnonzero(self.settled).tolist():
+            self.taken.update(self._places(face, int(evidence.confirmed[face])))
         self.barred = {face for face, _ in evidence.rejected}
 
     def run(self) -> Guesses:
@@ -243,13 +258,19 @@ class _Pass:
         place = int(self.evidence.media[face]), root
         if place in self.taken or (face, root) in self.evidence.rejected:
             return False
-        self.taken.add(place)
+        self.taken.update(self._places(face, root))
         self.people[face] = person
         return True
 
     def _let_go(self, faces: list[int], root: int) -> None:
         self.people[faces] = NOBODY
-        self.taken -= {(int(self.evidence.media[face]), root) for face in faces}
+        places = {place for face in faces for place in self._places(face, root)}
+        self.taken -= places - self.evidence.taken
+
+    def _places(self, face: int, root: int) -> list[tuple[int, int]]:
+        """Return where somebody cannot be as well who is this face."""
+        media = [int(self.evidence.media[face]), *self.beside.get(face, ())]
+        return [(medium, root) for medium in media]
 
     def _keep_ids(self, groups: list[list[int]]) -> tuple[list[int], int]:
         """Give each group the person that most of its faces were, or else a new one.

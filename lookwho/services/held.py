@@ -35,18 +35,19 @@ from lookwho.library.models import (
     Upload,
     User,
 )
-from lookwho.library.queries import privacy
+from lookwho.library.queries import privacy, tracks
 from lookwho.services import consents, search
 
 Json = dict[str, Any]
+_KEPT = ("x1", "y1", "x2", "y2", "quality", "probability")
 # What fits into so many bytes is kept in memory.
 _IN_MEMORY = 4 << 20
 
 _READ_ME = """\
 Everything that Lookwho keeps about {name}, as of {at:%Y-%m-%d %H:%M} UTC.
 
-held.json     the account, consents, searches, likes, requests, decisions, and the photos in which
-              you were found or named
+held.json     the account, consents, searches, likes, requests, decisions, and the photos and videos
+              in which you were found or named; of videos also when, in seconds
 vectors.json  what was computed of your face: numbers, by which selfies and photos are compared
 selfies/      the pictures that you are found by
 
@@ -181,6 +182,7 @@ def _photos(user: User) -> list[Json]:
             "day": match.media.day,
             "probability": match.probability,
             "sure": match.mine,
+            **({"seen": [list(span) for span in match.times]} if match.times else {}),
         }
         for match in search.my_photos(user)
     ]
@@ -200,12 +202,12 @@ def _person(family: list[Person]) -> list[Json]:
         {
             "uuid": person.uuid,
             "name": person.name,
+            "given_name": person.given_name,
+            "family_name": person.family_name,
+            "patronymic": person.patronymic,
+            "sex": person.sex,
             "birth_date": person.birth_date,
-            "faces": list(
-                Face.objects.filter(Q(person=person) | Q(person=None, guess=person))
-                .order_by("pk")
-                .values("uuid", "media__uuid", "x1", "y1", "x2", "y2", "quality", "probability")
-            ),
+            "faces": _faces(person),
             "decisions": list(
                 Decision.objects.filter(person=person)
                 .order_by("pk")
@@ -214,6 +216,23 @@ def _person(family: list[Person]) -> list[Json]:
         }
         for person in family
     ]
+
+
+def _faces(person: Person) -> list[Json]:
+    """Return the faces of a person; of one in a video also when it is seen, in seconds."""
+    rows = list(
+        Face.objects.filter(Q(person=person) | Q(person=None, guess=person))
+        .order_by("pk")
+        .values("pk", "uuid", "media__uuid", "time", *_KEPT)
+    )
+    seen = tracks.times_of([row["pk"] for row in rows])
+    for row in rows:
+        times = seen.get(row.pop("pk"), ())
+        if row["time"] is None:
+            del row["time"]
+        else:
+            row["appearances"] = [{"start": start, "end": end} for start, end in times]
+    return rows
 
 
 def _sign_ins(user: User, now: datetime) -> Json:

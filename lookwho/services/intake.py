@@ -1,4 +1,4 @@
-"""Intake: a folder becomes a collection, and what lies in it becomes media.
+"""Intake: a folder becomes a collection, and what lies in it, photos and videos, becomes media.
 
 Nothing is ever written into or beside originals. A file that looks as it did when it was last read
 is not read again; all others are, and are registered in batches (`register`), each of which is
@@ -39,6 +39,8 @@ Item = TypeVar("Item")
 # Files that are registered in one transaction, and that are compared with what is known of them.
 _BATCH = 100
 _LOOK = 500
+# What is read for one batch has about so many bytes at most: videos are large.
+_BATCH_BYTES = 1 << 30
 # PostgreSQL indexes no text of more than 2,704 bytes.
 _LONGEST_PATH = 2_000
 
@@ -172,7 +174,7 @@ def run_import(job: Job, *, beat: Callable[[int], None]) -> None:
         join(run.album, [media for _, media in known.values()])
         met.update(location for location, _ in known.values())
         beat(done := done + len(known))
-        for batch in _chunks((look for look in chunk if look.path not in known), _BATCH):
+        for batch in _batches(look for look in chunk if look.path not in known):
             registered = _read(run, batch)
             met.update(registered.locations)
             again += registered.again
@@ -235,7 +237,7 @@ def _paths(run: _Import) -> Iterator[str | Outcome]:
     places = [run.root] if run.paths is None else [run.absolute(path) for path in run.paths]
     own = os.path.join(os.path.realpath(settings.HOME), "")
     guarded = own.startswith(os.path.join(run.root, ""))  # Lookwho's own files lie in this folder
-    for found in walk(places):
+    for found in walk(places, videos=True):
         path = found.path if isinstance(found, Outcome) else found
         if not (guarded and path.startswith(own)):
             yield found
@@ -368,6 +370,20 @@ def _is_gone(path: str) -> bool:
     except OSError:  # it may be there, and cannot be asked
         return False
     return False
+
+
+def _batches(looks: Iterable[Reading]) -> Iterator[list[Reading]]:
+    """Yield files that are registered together: not many, and not many bytes."""
+    batch: list[Reading] = []
+    size = 0
+    for look in looks:
+        batch.append(look)
+        size += look.size
+        if len(batch) >= _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

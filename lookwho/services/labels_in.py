@@ -130,6 +130,9 @@ def plan(by: User, data: bytes) -> Plan:
             by_media.setdefault(media[key].pk, []).extend(named)
     rows = {row.pk: row for row in media.values()}
     for pk, named in by_media.items():
+        if rows[pk].kind != Media.Kind.PHOTO:
+            labels.complain(f"{named[0].where}: this is a video, and boxes are told of photos only")
+            continue
         for match in _matches(rows[pk], named, faces.get(pk, []), labels):
             _sort(match, found, labels)
     found.problems, found.more = labels.problems, labels.more

@@ -16,6 +16,8 @@ LINKS = "keep_links_days"
 JOBS = "keep_jobs_days"
 UPLOADS = "keep_uploads_days"
 REQUESTS = "keep_requests_days"
+COPIES = "keep_copies_days"
+MONTAGES = "keep_montages_days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ OPTIONS = (
     _days(LINKS, "Links that have expired", 90),
     _days(UPLOADS, "What became of uploads", 90),
     _days(JOBS, "Work that is finished", 30),
+    _days(COPIES, "Copies of videos for browsers that nobody watches", 30),
+    _days(MONTAGES, "Contact sheets and montages", 7),
     Option(
         CONSENT_AGE,
         "Who is younger needs a parent or guardian to agree",

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from django.utils import timezone
-
 from lookwho.core.errors import Conflict, Forbidden, Invalid, NotFound
 from lookwho.library.models import Decision, Face, Person, User
+from lookwho.library.queries.tracks import Room
 from lookwho.services import decisions, standing
 from lookwho.services.decisions import Act, Done, Shown, acting
 from lookwho.services.faces import (
@@ -42,6 +41,7 @@ from lookwho.services.identity import (
     root_of,
     tree_of,
 )
+from lookwho.services.profiles import describe
 from lookwho.services.seen import check_people, check_seen
 
 __all__ = [
@@ -91,7 +91,7 @@ def name_person(
     """Give a group a name: its present faces are confirmed; or give a person another name.
 
     A group that gets the name of somebody known becomes that person. Faces that were said not to
-    be them stay out, and so do those in photos that they are in already.
+    be them stay out, and so do those beside them in a photo, or at the same time in a video.
 
     Args:
         by: who says so.
@@ -227,14 +227,9 @@ def set_birth_date(by: User, person: Person, birth_date: date | None) -> None:
     Raises:
         Forbidden: this user may not.
         NotFound: the person is gone.
-        Invalid: that day is still to come.
+        Invalid: that day is still to come, or too long ago.
     """
-    with acting(by):
-        if birth_date and birth_date > timezone.localdate():
-            raise Invalid(f"{birth_date:%Y-%m-%d} is still to come")
-        root = root_of(person)
-        root.birth_date = birth_date
-        root.save(update_fields=["birth_date"])
+    describe(by, person, {"birth_date": birth_date})
 
 
 def undo(by: User, batch: UUID) -> Done:
@@ -284,13 +279,13 @@ def _present(group: Person, who: Person) -> list[Shown]:
     guessed = Face.objects.filter(guess__in=tree_of(group), person=None, dismissed=False)
     not_them = decisions.rejected(guessed, tree)
     there = Face.objects.filter(person__in=tree, dismissed=False, media__in=guessed.values("media"))
-    taken = set(there.values_list("media_id", flat=True))
-    faces: list[Shown] = []
-    for face in decisions.shown(guessed.order_by("pk")):
-        if face.pk not in not_them and face.media_id not in taken:
-            faces.append(face)
-            taken.add(face.media_id)
-    return faces
+    shown = decisions.shown(guessed.order_by("pk"))
+    room = Room(there, [(face.pk, face.media_id, face.time) for face in shown])
+    return [
+        face
+        for face in shown
+        if face.pk not in not_them and room.takes(face.pk, face.media_id, face.time)
+    ]
 
 
 def _merge(act: Act, one: Person, into: Person) -> None:

@@ -4,32 +4,24 @@ They lie in a cache folder by the payload of their media, never beside an origin
 
     ab/cdef…/6-320.webp                             orientation 6, longer side of 320 pixels
     ab/cdef…/6-160-40000-30000-48000-41000.webp     a face, its box in hundred thousandths
+    ab/cdef…/1-160-40000-30000-48000-41000-t12480.webp    a face of a video, after 12.48 seconds
 
 Several web servers may share the folder, and all of it may be deleted at any time.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
-import re
-import secrets
-import shutil
-import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
-
 from lookwho.core import render
-from lookwho.core.errors import InputError, StorageReadOnly, TimedOut
+from lookwho.core.errors import InputError, TimedOut
 from lookwho.core.render import Box, Renderers
+from lookwho.services.kept_pictures import Kept
 
 # Sides in pixels: of pictures in a grid and of one alone; of a face in a row and of one alone.
 SIDES = (320, 640, 1600)
@@ -37,19 +29,15 @@ CROP_SIDES = (160, 480)
 # How long somebody waits for a picture that is made for somebody else already.
 SECONDS_TO_WAIT = 20.0
 
+# What a picture of a video may take: of one of 8K up to sixteen frames of 50 MB are decoded.
+SECONDS_OF_A_VIDEO = 60.0
+BYTES_OF_A_VIDEO = 2 << 30
+
 # A file, or what fetches one that lies elsewhere and removes it once it was read.
 Original: TypeAlias = Path | Callable[[], AbstractContextManager[Path]]
 
-# To be raised with each change to what `render` makes, so that old pictures are not used.
-_REVISION = 1
-_SEAL = 16
-_BLOCK = 4096
-# When a picture was used is noted once a day: reading must not mean writing.
-_DAY = 86_400.0
-# What was being written for so long belongs to a process that is gone.
-_HOUR = 3600.0
-# Of a picture that is kept; there may be half a million.
-_ROW = np.dtype([("used", np.int64), ("size", np.int64)])
+# No video is longer, in seconds: a year.
+_LONGEST = 366 * 86_400.0
 
 
 class Pictures:
@@ -66,8 +54,10 @@ class Pictures:
     """
 
     def __init__(self, folder: Path, *, limit_bytes: int = 2 << 30, processes: int = 2) -> None:
-        self._kept = _Kept(folder, limit_bytes)
+        self._kept = Kept(folder, limit_bytes)
         self._renderers = Renderers(processes)
+        # Those of videos take longer: photos need not wait behind them.
+        self._of_videos = Renderers(processes, seconds=SECONDS_OF_A_VIDEO, memory=BYTES_OF_A_VIDEO)
         self._making: dict[Path, Future[bytes]] = {}
         self._lock = threading.Lock()
 
@@ -77,7 +67,14 @@ class Pictures:
         return self._kept.problem
 
     def thumbnail(
-        self, payload: bytes, path: Original, *, orientation: int = 1, side: int
+        self,
+        payload: bytes,
+        path: Original,
+        *,
+        orientation: int = 1,
+        side: int,
+        video: bool = False,
+        time: float | None = None,
     ) -> bytes:
         """Return a photo, upright, at most `side` pixels along its longer side, as WebP.
 
@@ -87,6 +84,8 @@ class Pictures:
             orientation: what that file says, 1 to 8: another file of this payload may say
                 something else, and must not be shown turned as this one is.
             side: one of `SIDES`.
+            video: whether it is a video: what is returned is one of its pictures then.
+            time: of that picture, in seconds; one that shows something if None.
 
         Raises:
             InputError: there is no such side; or the file is missing, broken, too large.
@@ -94,10 +93,20 @@ class Pictures:
         """
         if side not in SIDES:
             raise InputError(f"thumbnails have a side of {_either(SIDES)} pixels, not {side}")
-        return self._picture(payload, path, orientation, side, None)
+        name, when = _moment(f"{orientation}-{side}", time)
+        return self._picture(
+            payload, path, orientation, name, lambda file: self._of(video, file, side, None, when)
+        )
 
     def crop(
-        self, payload: bytes, path: Original, *, box: Box, side: int = 160, orientation: int = 1
+        self,
+        payload: bytes,
+        path: Original,
+        *,
+        box: Box,
+        side: int = 160,
+        orientation: int = 1,
+        time: float | None = None,
     ) -> bytes:
         """Return the square around a face, at most `side` pixels wide, as WebP.
 
@@ -107,6 +116,7 @@ class Pictures:
             box: x1, y1, x2, y2 of the face, 0..1 of the upright photo.
             side: one of `CROP_SIDES`.
             orientation: see there.
+            time: of a video: when the face is there, in seconds.
 
         Raises:
             InputError: there is no such side or box; or the file is missing, broken, too large.
@@ -114,7 +124,16 @@ class Pictures:
         """
         if side not in CROP_SIDES:
             raise InputError(f"crops have a side of {_either(CROP_SIDES)} pixels, not {side}")
-        return self._picture(payload, path, orientation, side, render.inside(box))
+        edges = [round(edge * 100_000) for edge in render.inside(box)]
+        x1, y1, x2, y2 = (edge / 100_000 for edge in edges)
+        name, when = _moment("-".join(map(str, (orientation, side, *edges))), time)
+        return self._picture(
+            payload,
+            path,
+            orientation,
+            name,
+            lambda file: self._of(time is not None, file, side, (x1, y1, x2, y2), when),
+        )
 
     def forget(self, payload: bytes) -> None:
         """Remove all pictures of this media, also those that are being made at the moment.
@@ -127,27 +146,26 @@ class Pictures:
     def close(self) -> None:
         """End all processes, now and for good."""
         self._renderers.close()
+        self._of_videos.close()
         self._kept.close()
 
     def _picture(
-        self, payload: bytes, path: Original, orientation: int, side: int, box: Box | None
+        self,
+        payload: bytes,
+        path: Original,
+        orientation: int,
+        name: str,
+        make: Callable[[Path], bytes],
     ) -> bytes:
         if orientation not in range(1, 9):
             raise InputError(f"an orientation is 1 to 8, not {orientation}")
-        name = f"{orientation}-{side}"
-        if box:
-            edges = [round(edge * 100_000) for edge in box]
-            name = "-".join(map(str, (name, *edges)))
-            x1, y1, x2, y2 = (edge / 100_000 for edge in edges)
-            box = x1, y1, x2, y2
         place = self._kept.place(payload, name)
-        return self._kept.get(place) or self._once(place, lambda: self._rendered(path, side, box))
+        return self._kept.get(place) or self._once(place, lambda: _with(path, make))
 
-    def _rendered(self, path: Original, side: int, box: Box | None) -> bytes:
-        if isinstance(path, Path):
+    def _of(self, video: bool, path: Path, side: int, box: Box | None, when: float | None) -> bytes:
+        if not video:
             return self._renderers.render(path, side=side, box=box)
-        with path() as fetched:
-            return self._renderers.render(fetched, side=side, box=box)
+        return self._of_videos.render(path, side=side, box=box, time=when)
 
     def _once(self, place: Path, make: Callable[[], bytes]) -> bytes:
         """Make a picture, or wait for it where it is being made already."""
@@ -173,181 +191,26 @@ class Pictures:
                 del self._making[place]
 
 
-class _Kept:
-    """Pictures in a folder. None is believed: each carries a seal over its place and its bytes."""
-
-    def __init__(self, folder: Path, limit: int) -> None:
-        self._folder = folder
-        self._limit = limit
-        self._lock = threading.Lock()
-        # What may be written before it is counted what there is: other processes write as well.
-        self._allowance = 0
-        self._trimmer: threading.Thread | None = None
-        self._unkept: str | None = None
-        self._untrimmed: str | None = None
-
-    @property
-    def problem(self) -> str | None:
-        return self._unkept or self._untrimmed
-
-    def place(self, payload: bytes, name: str) -> Path:
-        return self._home(payload) / f"{name}.webp"
-
-    def get(self, place: Path) -> bytes | None:
-        """Return the picture that was put in this place, if it is there unharmed."""
-        try:
-            with place.open("rb") as file:
-                data, used = file.read(), os.fstat(file.fileno()).st_mtime
-        except OSError:
-            return None
-        if data[-_SEAL:] != self._seal(place, data[:-_SEAL]):
-            return None
-        if time.time() - used > _DAY:
-            with contextlib.suppress(OSError):
-                os.utime(place)
-        return data[:-_SEAL]
-
-    def put(self, place: Path, make: Callable[[], bytes]) -> bytes:
-        """Make a picture and keep it, unless it is forgotten meanwhile."""
-        # It is begun before the picture is made: `forget`, here or in another process, then takes
-        # the file away together with the folder, and nothing is left to be put in its place.
-        begun = self._begun(place.parent)
-        try:
-            data = make()
-            if begun:
-                self._finish(begun, place, data + self._seal(place, data))
-            return data
-        finally:
-            if begun:
-                with contextlib.suppress(OSError):
-                    begun.unlink(missing_ok=True)
-
-    def forget(self, payload: bytes) -> None:
-        home = self._home(payload)
-        # By one rename all is gone at once; only then the files are removed, one by one.
-        trash = self._folder / "forgotten"
-        try:
-            if home.exists():
-                trash.mkdir(mode=0o700, exist_ok=True)
-                with contextlib.suppress(FileNotFoundError):  # somebody else just forgot it
-                    home.rename(trash / secrets.token_hex(8))
-            # Those too that a process which died meanwhile has left.
-            doomed = list(trash.iterdir()) if trash.exists() else []
-            for folder in doomed:
-                shutil.rmtree(folder, ignore_errors=True)  # others may be at it as well
-                if folder.exists():
-                    shutil.rmtree(folder)  # which says why it stays
-        except OSError as error:
-            raise StorageReadOnly(
-                f"pictures cannot be removed from {self._folder}: {error}: remove them yourself"
-            ) from error
-
-    def close(self) -> None:
-        with self._lock:
-            trimmer = self._trimmer
-        if trimmer:
-            trimmer.join()
-
-    def _home(self, payload: bytes) -> Path:
-        if len(payload) != 32:  # anything shorter would name a folder with other media in it
-            raise InputError(f"a payload is a sha256 of 32 bytes, not of {len(payload)}")
-        digits = payload.hex()
-        return self._folder / digits[:2] / digits[2:]
-
-    def _seal(self, place: Path, data: bytes) -> bytes:
-        whose = f"{_REVISION}/{place.relative_to(self._folder)}/".encode()
-        return hashlib.blake2b(whose + data, digest_size=_SEAL).digest()
-
-    def _begun(self, home: Path) -> Path | None:
-        for again in (True, True, False):
-            try:
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                home.mkdir(parents=True, exist_ok=True)
-                handle, name = tempfile.mkstemp(prefix=".new-", dir=home)
-                os.close(handle)
-                return Path(name)
-            except FileNotFoundError as error:  # it was removed while it was still empty
-                if not again:
-                    self._complain(error)
-            except OSError as error:
-                self._complain(error)
-                break
-        return None
-
-    def _finish(self, begun: Path, place: Path, data: bytes) -> None:
-        try:
-            with begun.open("r+b") as file:  # not "wb": it is not made anew where it is gone
-                file.write(data)
-            begun.replace(place)
-        except FileNotFoundError:
-            return  # forgotten
-        except OSError as error:
-            self._complain(error)
-            return
-        self._unkept = None
-        with self._lock:
-            self._allowance -= _size(len(data))
-            if self._allowance < 0 and not self._trimmer:
-                self._trimmer = threading.Thread(target=self._trim, daemon=True)
-                self._trimmer.start()
-
-    def _complain(self, error: OSError) -> None:
-        self._unkept = f"pictures are made anew each time: {self._folder}: {error}"
-
-    def _trim(self) -> None:
-        """Count what there is; where it is too much, remove what was not used for longest."""
-        try:
-            self._remove_excess()
-            self._untrimmed = None
-        except OSError as error:
-            self._untrimmed = f"old pictures cannot be removed: {self._folder}: {error}"
-        finally:
-            with self._lock:
-                self._allowance = self._limit // 16
-                self._trimmer = None
-
-    def _remove_excess(self) -> None:
-        found = np.fromiter(((used, size) for _, used, size in self._files()), _ROW)
-        found.sort(order="used")
-        removed = np.cumsum(found["size"])
-        if not len(removed) or removed[-1] <= self._limit:
-            return
-        excess = removed[-1] - self._limit * 9 // 10
-        last = found["used"][np.searchsorted(removed, excess)]
-        # What was used meanwhile is newer now, and stays.
-        for path, used, _ in self._files():
-            if used <= last:
-                path.unlink(missing_ok=True)
-                with contextlib.suppress(OSError):  # the folder holds others
-                    path.parent.rmdir()
-
-    def _files(self) -> Iterator[tuple[Path, int, int]]:
-        """Yield each picture, when it was used (ns) and its bytes; nothing that we did not make."""
-        for first in _folders(self._folder, 2):
-            for home in _folders(first, 62):
-                with contextlib.suppress(FileNotFoundError), os.scandir(home) as entries:
-                    for entry in entries:
-                        stat = entry.stat(follow_symlinks=False)
-                        if entry.name.endswith(".webp"):
-                            yield Path(entry.path), stat.st_mtime_ns, _size(stat.st_size)
-                        elif entry.name.startswith(".new-") and _abandoned(stat.st_mtime):
-                            Path(entry.path).unlink(missing_ok=True)
+def _with(path: Original, make: Callable[[Path], bytes]) -> bytes:
+    """Make a picture of a file, which may have to be fetched first."""
+    if isinstance(path, Path):
+        return make(path)
+    with path() as fetched:
+        return make(fetched)
 
 
-def _folders(folder: str | Path, digits: int) -> list[str]:
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
-        name = re.compile(f"[0-9a-f]{{{digits}}}")
-        return [entry.path for entry in entries if name.fullmatch(entry.name)]
-    return []
+def _moment(name: str, time: float | None) -> tuple[str, float | None]:
+    """Return the name of a picture at a time, in thousandths, and that time.
 
-
-def _abandoned(since: float) -> bool:
-    return time.time() - since > _HOUR
-
-
-def _size(length: int) -> int:
-    """Return the bytes that a file of so many takes on a disk."""
-    return -(-length // _BLOCK) * _BLOCK
+    Raises:
+        InputError: there is no such time.
+    """
+    if time is None:
+        return name, None
+    if not 0 <= time < _LONGEST:
+        raise InputError(f"no video has a picture after {time} seconds")
+    thousandths = round(time * 1000)
+    return f"{name}-t{thousandths}", thousandths / 1000
 
 
 def _either(sides: tuple[int, ...]) -> str:

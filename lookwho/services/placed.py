@@ -54,7 +54,10 @@ def checked_box(media: Media, box: Sequence[float]) -> Box:
         Invalid: it is no box in this photo, or too small to show a face.
     """
     if media.kind != Media.Kind.PHOTO:
-        raise Invalid("faces can be drawn in photos only, not in videos")
+        raise Invalid(
+            "faces can be drawn and framed in photos only, not in videos: of a video choose "
+            "stretches of a face, and say who that is"
+        )
     if len(box) != 4 or not all(math.isfinite(edge) for edge in box):
         raise Invalid("a box is four numbers: left, top, right and bottom, from 0 to 1")
     if min(box) < -1 or max(box) > 2:

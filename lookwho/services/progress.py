@@ -1,8 +1,8 @@
 """Progress: how far a job is as a whole, for whoever waits for it.
 
 The row of an import tells of its walk through the folder alone. So the figures are those of
-the jobs below it, and it is over when its walk is, none of them waits or is leased, and the faces
-that were found have been grouped.
+the jobs below it, and it is over when its walk is, none of them waits or is leased, nor the
+segments of its videos, and the faces that were found have been grouped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Progress:
         done: media that are settled, analysed or failed; of a job with none below it, its own.
         total: media that are known so far.
         over: whether nothing of it is still to be done.
-        failed: of the library's photos, how many could not be analysed.
+        failed: of the library's photos and videos, how many could not be analysed.
         faces: in the library.
         people: in the library, groups without a name included.
         error_code: why the job itself failed.
@@ -59,7 +59,8 @@ def progress(job_id: int) -> Progress:
     below = Job.objects.filter(parent=job).aggregate(
         jobs=Count("pk"), open=Count("pk", filter=_OPEN), done=Sum("done"), total=Sum("total")
     )
-    is_open = Job.objects.filter(_OPEN, Q(pk=job.pk) | Q(kind=Job.Kind.GROUP)).exists()
+    family = Q(pk=job.pk) | Q(parent__parent=job.pk)
+    is_open = Job.objects.filter(_OPEN, family | Q(kind=Job.Kind.GROUP)).exists()
     return Progress(
         state=job.state,
         done=below["done"] if below["jobs"] else job.done,

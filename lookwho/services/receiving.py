@@ -1,9 +1,10 @@
-"""Receiving: files that come in pieces, over lines that break: photos, and archives of them.
+"""Receiving: files that come in pieces, over lines that break: photos, videos, archives of them.
 
 What has come of a file lies in settings.UPLOADS/.receiving under the uuid of its row. Its length on
 the disk is how much there is, whatever the row says: a server that is killed loses at most the
-piece in hand. Once all is there, a photo joins the uploads at once (`services.uploads`), and an
-archive waits for the job that unpacks it (`services.unpacking`).
+piece in hand. Once all is there, a photo joins the uploads at once (`services.uploads`); an
+archive waits for the job that unpacks it (`services.unpacking`), and so does a video, which takes
+long to be read.
 
 An album that has no photos yet is hidden from members while its first ones come in
 (`Album.processing`); `services.settling` ends that, and puts in order what died.
@@ -36,7 +37,9 @@ from lookwho.core.errors import (
     NotFound,
     StorageFull,
 )
-from lookwho.core.inspect import inspect
+from lookwho.core.inspect import Inspection, inspect
+from lookwho.core.kinds import video_kind
+from lookwho.files.walk import VIDEO_ENDINGS
 from lookwho.library.models import Album, AlbumItem, Job, Location, Upload, User
 from lookwho.services import uploads, work
 
@@ -75,7 +78,7 @@ def begin(
     if not user.sees_everything:
         raise NotFound("there is no such page, or it is not for you to see")
     packed = is_archive(name)
-    most = MOST_OF_ARCHIVE if packed else MAX_FILE
+    most = MOST_OF_ARCHIVE if packed else largest(name)
     if size < 1:
         raise Invalid("the file is empty")
     if size > most:
@@ -109,6 +112,12 @@ def _begun(uuid: UUID, told: dict[str, Any]) -> Upload:
     if upload is None:
         raise Conflict("another file is being sent under this uuid: make up another")
     return upload
+
+
+def largest(name: str) -> int:
+    """Return how many bytes a photo or a video of that name may have."""
+    is_video = os.path.splitext(name)[1].lower() in VIDEO_ENDINGS
+    return settings.VIDEO_BYTES if is_video else MAX_FILE
 
 
 def is_archive(name: str) -> bool:
@@ -172,9 +181,9 @@ def append(upload: Upload, offset: int, chunks: Iterable[bytes]) -> int:
 
 
 def finish(upload: Upload) -> Upload:
-    """Take in a file of which all is there: a photo at once, an archive by a job.
+    """Take in a file of which all is there: a photo at once, an archive or a video by a job.
 
-    A file that is none of both is refused, and its row says why. Doing it twice counts once.
+    A file that is none of these is refused, and its row says why. Doing it twice counts once.
 
     Raises:
         Conflict: something is still missing.
@@ -192,17 +201,29 @@ def finish(upload: Upload) -> Upload:
         packed = archive_kind(head)
         if what := foreign(head):
             raise NotAnArchive(f"this is {what}; what can be unpacked is zip, tar and tar.gz")
-        said = None if packed else inspect(path)
-        if said is not None:
-            uploads.check_bytes(said.format, upload.size)
+        video = video_kind(head)
+        said = None if packed or video else inspect(path)
+        if kind := video or (said and said.format):
+            uploads.check_bytes(kind, upload.size)
     except InputError as error:
         return _refused(upload, error)
     except OSError as error:
         raise uploads.of_the_disk(error, path.parent, 0) from error
     if said is None:
         return _to_unpack(upload)
+    take_in(upload, said)
+    return upload
+
+
+def take_in(upload: Upload, said: Inspection) -> None:
+    """Let a photo or a video join the uploads, unless it has ended or its album has it already.
+
+    Raises:
+        StorageFull, StorageReadOnly: the disk does not take it.
+    """
+    path = part_of(upload.uuid)
     with transaction.atomic():
-        rows = _receiving(upload).select_for_update()
+        rows = Upload.objects.filter(pk=upload.pk, state__in=LIVE).select_for_update()
         if rows.first() is not None:
             known = knows(upload.album_id, said.payload)
             job = None if known else _joined(upload, path, said.format)
@@ -210,7 +231,6 @@ def finish(upload: Upload) -> Upload:
             rows.update(**ended, known=int(known), kept=int(not known), touched_at=timezone.now())
     path.unlink(missing_ok=True)
     upload.refresh_from_db()
-    return upload
 
 
 def cancel(upload: Upload) -> None:

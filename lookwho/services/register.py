@@ -171,6 +171,7 @@ def _medium(said: Inspection, mtime_ns: int) -> Media:
     taken_at = said.taken_at.replace(tzinfo=UTC) if said.taken_at else _time(mtime_ns)
     return Media(
         payload_hash=said.payload,
+        kind=Media.Kind.VIDEO if said.video else Media.Kind.PHOTO,
         format=said.format,
         width=said.width,
         height=said.height,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from lookwho.core.errors import NotFound
 from lookwho.core.match import SAME, reach, score_nearest
 from lookwho.library import vectors
 from lookwho.library.models import Decision, DecisionFace, Embedding, Face, Person, User
+from lookwho.library.queries import tracks
 from lookwho.library.scope import Scope
 from lookwho.services import searched
 
@@ -70,7 +72,7 @@ def find_by_face(
     )
     refused = _refused(face)
     best: dict[int, Suggestion] = {}
-    others = Face.objects.filter(pk__in=list(told)).exclude(media=face.media_id)
+    others = Face.objects.filter(pk__in=list(told)).exclude(_beside(face)).exclude(pk=face.pk)
     for other in others.select_related("person__root", "guess__root"):
         person = other.person or other.guess
         person = person and (person.root or person)
@@ -98,11 +100,21 @@ def _refused(face: Face) -> set[int]:
     said = DecisionFace.objects.filter(
         face=face, decision__verb=Decision.Verb.REJECT, decision__revoked_by=None
     )
-    beside = Face.objects.filter(media=face.media_id, dismissed=False).exclude(pk=face.pk)
+    beside = Face.objects.filter(_beside(face), dismissed=False).exclude(pk=face.pk)
     return {
         *said.values_list(Coalesce("decision__person__root", "decision__person"), flat=True),
         *beside.exclude(person=None).values_list(Coalesce("person__root", "person"), flat=True),
     }
+
+
+def _beside(face: Face) -> Q:
+    """Say of faces that they are somebody else than a face by where they are.
+
+    In the same photo, or seen at the same time in the same video.
+    """
+    if face.time is None:
+        return Q(media=face.media_id)
+    return Q(pk__in=tracks.in_company([face.pk]).get(face.pk, ()))
 
 
 def _likeliest(found: Suggestion) -> tuple[float, float]:

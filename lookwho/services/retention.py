@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from lookwho.core.errors import LookwhoError
 from lookwho.library.models import EntryLink, Job, Request, SearchLog, Share, Upload
-from lookwho.services import guests, options, scrub, selfies
+from lookwho.services import guests, montages, options, proxies, scrub, selfies
 
 Count = Callable[[datetime, bool], int]
 
@@ -146,6 +146,14 @@ def _jobs(now: datetime, dry_run: bool) -> int:
     return _gone(over.exclude(pk__in=held).exclude(pk__in=newest), dry_run)
 
 
+def _copies(now: datetime, dry_run: bool) -> int:
+    return proxies.go(_before(now, options.COPIES), dry_run)
+
+
+def _montages(now: datetime, dry_run: bool) -> int:
+    return montages.go(_before(now, options.MONTAGES), dry_run)
+
+
 def _sessions(now: datetime, dry_run: bool) -> int:
     return _gone(Session.objects.filter(expire_date__lt=now), dry_run)
 
@@ -172,5 +180,7 @@ RULES = (
     Rule("links", "Links that have expired", _links, options.LINKS),
     Rule("uploads", "Lists of what became of uploads", _uploads, options.UPLOADS),
     Rule("jobs", "Work that is finished", _jobs, options.JOBS),
+    Rule("copies", "Copies of videos that nobody watched", _copies, options.COPIES),
+    Rule("montages", "Contact sheets and montages", _montages, options.MONTAGES),
     Rule("sessions", "Sign-ins that have expired", _sessions),
 )  # fmt: skip

@@ -9,14 +9,14 @@ from lookwho.library.models import Location
 from lookwho.library.queries import work as queries
 from lookwho.library.queries.work import Trouble
 from lookwho.library.scope import Scope
-from lookwho.services import intake, work
+from lookwho.services import analysis, intake, work
 
 
 def retry_everything(scope: Scope) -> int:
     """Try again whatever has failed; return how many things that are."""
     if not scope.everything:
         return 0
-    count = work.retry_failures()
+    count = analysis.retry_failures()
     for job in queries.failed_jobs(scope):
         work.retry(job.pk)
         count += 1
@@ -33,7 +33,7 @@ def retry_one(scope: Scope, trouble: str, pk: int) -> None:
     """
     found = 0
     if trouble == Trouble.MEDIA and scope.everything:
-        found = work.retry_failures([pk])
+        found = analysis.retry_failures([pk])
     elif trouble == Trouble.JOB:
         for job in queries.failed_jobs(scope).filter(pk=pk):
             work.retry(job.pk)

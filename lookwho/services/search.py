@@ -16,8 +16,6 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
-from typing import NamedTuple
 
 import numpy as np
 from django.db import connection
@@ -43,6 +41,7 @@ from lookwho.library.queries import passes
 from lookwho.library.scope import Purpose, Scope, scope_of, scope_of_share
 from lookwho.library.vectors.listing import listed
 from lookwho.services import searched
+from lookwho.services.hits import Hit, How, Match, times_in
 from lookwho.services.resembling import Suggestion, find_by_face
 from lookwho.services.selfies import (
     Seeker,
@@ -80,56 +79,6 @@ REFUSAL_LASTS = 2.0
 REMEMBERED = 1000
 
 
-class Hit(NamedTuple):
-    """A photo that is probably somebody's, as ids.
-
-    Attributes:
-        face: the face that is theirs.
-        media: the photo.
-        day: of it.
-        distance: 1 - cosine to their selfies; None for one that was confirmed, too far to be found.
-        probability: that it is theirs, among so many faces; 1 where that was confirmed.
-    """
-
-    face: int
-    media: int
-    day: date
-    distance: float | None
-    probability: float
-
-    @property
-    def mine(self) -> bool:
-        """Whether Lookwho says that it is theirs, and not only that it may be."""
-        return self.probability >= SAME
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A photo that is probably somebody's; see `Hit`.
-
-    Attributes:
-        face: the face that is theirs.
-        media: the photo, also as `face.media`.
-        distance: 1 - cosine to their selfies, or None.
-        probability: that it is theirs.
-    """
-
-    face: Face
-    media: Media
-    distance: float | None
-    probability: float
-
-    @property
-    def face_id(self) -> int:
-        """The face's id."""
-        return self.face.pk
-
-    @property
-    def mine(self) -> bool:
-        """Whether Lookwho says that it is theirs, and not only that it may be."""
-        return self.probability >= SAME
-
-
 def my_photos(seeker: Seeker, *, limit: int = MOST) -> list[Match]:
     """Return the photos that somebody is in, or may be in, the newest first; one match a photo.
 
@@ -140,7 +89,7 @@ def my_photos(seeker: Seeker, *, limit: int = MOST) -> list[Match]:
     rows = Face.objects.filter(pk__in=listed([hit.face for hit in found])).select_related("media")
     faces = {face.pk: face for face in rows}
     return [
-        Match(faces[hit.face], faces[hit.face].media, hit.distance, hit.probability)
+        Match(faces[hit.face], faces[hit.face].media, hit.distance, hit.probability, hit.times)
         for hit in found
         if hit.face in faces  # gone since a moment
     ]
@@ -306,7 +255,7 @@ def _asked(seeker: Seeker, scope: Scope) -> _Asked:
     )
 
 
-_TOLD = ("pk", "media", "root")
+_TOLD = ("pk", "media", "time", "root")
 
 
 def _hits(seeker: Seeker, asked: _Asked, limit: int) -> tuple[list[Hit], Counter[int]]:
@@ -321,9 +270,10 @@ def _hits(seeker: Seeker, asked: _Asked, limit: int) -> tuple[list[Hit], Counter
         for row in faces.annotate(root=Coalesce(F("person__root"), F("person"))).values_list(*_TOLD)
     ]
     rejected = asked.rejected(scored)
-    best: dict[int, tuple[float, float, int]] = {}
+    best: dict[int, How] = {}
+    videos: dict[int, list[How]] = {}
     others: Counter[int] = Counter()
-    for face, media, root in rows:
+    for face, media, at, root in rows:
         distance, probability = scored.get(face, (np.inf, 1.0))
         if asked.is_mine(root):
             probability = 1.0
@@ -334,6 +284,8 @@ def _hits(seeker: Seeker, asked: _Asked, limit: int) -> tuple[list[Hit], Counter
         # The likeliest first; of those that are as sure as can be, the nearest.
         how = -probability, distance, face
         best[media] = min(how, best.get(media, how))
+        if at is not None:
+            videos.setdefault(media, []).append(how)
     doubtful = [media for media, (sure, *_) in best.items() if -sure < SAME]
     browsed = scope_for(seeker, Purpose.BROWSE)
     offered = best.keys() - doubtful
@@ -344,10 +296,12 @@ def _hits(seeker: Seeker, asked: _Asked, limit: int) -> tuple[list[Hit], Counter
         offered |= set(few.values_list("pk", flat=True))
     # The database puts them in order: reading 1,000 dates would take longer than all of that.
     days = Media.objects.filter(pk__in=listed(offered)).order_by("-taken_at", "-pk")
+    times = times_in(videos)
     found: list[Hit] = []
     for media, day in days.values_list("pk", "day"):
         sure, distance, face = best[media]
-        found.append(Hit(face, media, day, None if distance == np.inf else distance, -sure))
+        away = None if distance == np.inf else distance
+        found.append(Hit(face, media, day, away, -sure, times.get(media, ())))
     return found, others
 
 

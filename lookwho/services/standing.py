@@ -3,6 +3,7 @@
 - `Face.person`: whom the newest standing CONFIRM names, unless a later REJECT stands against it.
 - `Face.dismissed`: whether a NOT_A_FACE stands after which nobody drew the face again; of a face
   that a human drew, or of somebody who does not show, whether nothing stands that put it there.
+- `Track.face`: of stretches that somebody put apart, whom the newest standing DRAW gave them to.
 - `Face.box`: where the newest standing BOX put it, else where it was found.
 - `Person.merged_into`, `name`, `hidden` and `cover`: what the newest standing decision says.
 - `Person.root`: where following `merged_into` ends.
@@ -10,16 +11,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db.models import Q, QuerySet
 
+from lookwho.core.following import Spot, Stretch, best_share
 from lookwho.core.orientation import Box
 from lookwho.core.regions import overlap
 from lookwho.library.models import Decision, DecisionFace, Face, Person, Suppression
 from lookwho.library.models.placed import Placed
+from lookwho.library.queries import tracks
 from lookwho.library.vectors.listing import listed
-from lookwho.services import embedding
+from lookwho.services import embedding, stretches
 from lookwho.services.decisions import (
     CHUNK,
     GUESSED,
@@ -56,6 +59,7 @@ def revoke(act: Act, decisions: Sequence[Decision]) -> None:
     )
     about = DecisionFace.objects.filter(decision__in=[each.pk for each in decisions])
     faces = _ids(about)
+    parted = stretches.give_back(decisions)
     settle_faces(faces)
     look_anew(Face.objects.filter(pk__in=listed(faces)))
     settle_boxes(_ids(about.filter(decision__verb=Verb.BOX)))
@@ -63,6 +67,7 @@ def revoke(act: Act, decisions: Sequence[Decision]) -> None:
     settle_people({each.person_id for each in decisions if each.person_id is not None})
     # Now that everybody is who they are again.
     _guess_again(_ids(about.filter(decision__verb=Verb.REJECT)))
+    embedding.ask(parted)
     # What was no face for a while may have missed new models.
     if back := _ids(about.filter(decision__verb=Verb.NOT_A_FACE)):
         embedding.ask(back, missing=True)
@@ -279,8 +284,9 @@ def attach(media: Iterable[int]) -> None:
         faces: dict[bytes, list[Shown]] = {}
         for face in shown(Face.objects.filter(media__in=ids).order_by("pk")):
             faces.setdefault(face.payload_hash, []).append(face)
+        ways = ways_of(face for some in faces.values() for face in some)
         for orphan in orphans.order_by("pk"):
-            if face := same_face(orphan, faces[bytes(orphan.payload_hash)]):
+            if face := same_face(orphan, faces[bytes(orphan.payload_hash)], ways):
                 orphan.face_id = face.pk
                 found.append(orphan)
         DecisionFace.objects.bulk_update(found, ["face"], batch_size=CHUNK)
@@ -291,16 +297,31 @@ def attach(media: Iterable[int]) -> None:
         settle_people([who for who in covers.values_list("person_id", flat=True) if who])
 
 
-def same_face(orphan: Placed, faces: Iterable[Shown]) -> Shown | None:
-    """Return which of these faces stands where one stood that is gone, if any does."""
+def ways_of(faces: Iterable[Shown]) -> dict[int, list[Stretch]]:
+    """Return through which stretches those of these faces are followed that are in videos."""
+    return tracks.stretches_of([face.pk for face in faces if face.time is not None])
+
+
+def same_face(
+    orphan: Placed, faces: Iterable[Shown], ways: Mapping[int, list[Stretch]]
+) -> Shown | None:
+    """Return which of these faces stands where one stood that is gone, if any does.
+
+    Args:
+        orphan: where it stood.
+        faces: of the same medium.
+        ways: what `ways_of` says of them: in a video a face is where it was followed to.
+    """
+    place = orphan.x1, orphan.y1, orphan.x2, orphan.y2
     best, most = None, 0.0
     for face in faces:
         if (orphan.time is None) != (face.time is None):
             continue
         apart = abs((orphan.time or 0.0) - (face.time or 0.0))
-        shared = overlap(
-            (orphan.x1, orphan.y1, orphan.x2, orphan.y2), (face.x1, face.y1, face.x2, face.y2)
-        )
-        if apart <= SAME_SECONDS and shared >= SAME_BOX and shared > most:
+        shared = overlap(place, face.box) if apart <= SAME_SECONDS else 0.0
+        if orphan.time is not None and face.pk in ways:
+            _, followed = best_share(ways[face.pk], Spot(orphan.time, place))
+            shared = max(shared, followed)
+        if shared >= SAME_BOX and shared > most:
             best, most = face, shared
     return best

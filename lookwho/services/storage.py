@@ -28,5 +28,10 @@ def storage_problem(error: Exception) -> SetupError | None:
     )
 
 
+def storable(message: str) -> str:
+    """Return a message as every database takes it: names of files may hold what is no text."""
+    return message.encode(errors="backslashreplace").decode().replace("\0", "\\0")[:2000]
+
+
 def _says(reason: str, *words: str) -> bool:
     return any(word in reason.lower() for word in words)

@@ -38,6 +38,7 @@ NOUNS = (
     "sites",
     "teams",
     "uploads",
+    "videos",
     "work",
 )
 WAYS = ("read", "write")

@@ -1,4 +1,4 @@
-"""Unpacking: an archive that was uploaded becomes photos in the library.
+"""Unpacking: an archive that was uploaded becomes photos and videos in the library.
 
 Files are written into a hidden folder, some at a time, and each portion is handed to an import as
 soon as it is complete: so photos are analysed while the rest is still unpacked. What is no photo is
@@ -32,6 +32,7 @@ from lookwho.core.errors import (
     NotAnImage,
 )
 from lookwho.core.inspect import inspect
+from lookwho.core.kinds import is_video
 from lookwho.files.walk import walk
 from lookwho.library.models import Job, Upload
 from lookwho.services import mail, receiving, uploads, work
@@ -92,6 +93,9 @@ def run_unpack(job: Job, *, beat: Callable[[int], None]) -> None:
     if upload is None:
         receiving.discard(uuid)
         return
+    if _is_video(upload):
+        _take_in(upload)
+        return
     run = _Run(upload, beat)
     try:
         run.unpack()
@@ -108,6 +112,26 @@ def run_unpack(job: Job, *, beat: Callable[[int], None]) -> None:
     if run.end(failure):
         tell(upload)
     receiving.discard(uuid)
+
+
+def _is_video(upload: Upload) -> bool:
+    try:
+        with receiving.part_of(upload.uuid).open("rb") as file:
+            return is_video(file.read(archive.HEAD))
+    except FileNotFoundError:
+        return False
+
+
+def _take_in(upload: Upload) -> None:
+    """Take in a video: to read all of it may take minutes, for which no browser waits.
+
+    Raises:
+        StorageFull, StorageReadOnly: the disk does not take it; to be tried again.
+    """
+    try:
+        receiving.take_in(upload, inspect(receiving.part_of(upload.uuid)))
+    except InputError as error:
+        receiving.fail(upload, error)
 
 
 class _Run:
@@ -136,7 +160,7 @@ class _Run:
         part = receiving.part_of(self._upload.uuid)
         room = shutil.disk_usage(part.parent).free - receiving.SPARE
         with part.open("rb") as file:
-            for entry in archive.read(file, most=max(room, 0)):
+            for entry in archive.read(file, most=max(room, 0), largest=receiving.largest):
                 self._take(entry)
                 self._note(file.tell() >> 20)
                 if len(self._names) >= (PORTION if self._folder.exists() else FIRST):
@@ -265,15 +289,15 @@ def _unpacked_upload(job: Job) -> Upload | None:
 def _photos(folder: Path) -> Iterator[str]:
     """Yield the photos of portions that an earlier attempt has handed over."""
     if folder.is_dir():
-        for found in walk([folder]):
+        for found in walk([folder], videos=True):
             if isinstance(found, str):
                 yield os.fspath(found)
 
 
 def _no_photo(tally: _Tally) -> InputError:
     if not tally.refused:
-        return NotAnImage("there is no photo in this archive")
+        return NotAnImage("there is no photo or video in this archive")
     return NotAnImage(
-        f"there is no photo in this archive: {tally.refused[0]['name']}: "
+        f"there is no photo or video in this archive: {tally.refused[0]['name']}: "
         f"{tally.refused[0]['message']}"
     )

@@ -1,4 +1,4 @@
-"""Uploads: photos that somebody brings, stored safely and then imported.
+"""Uploads: photos and videos that somebody brings, stored safely and then imported.
 
 They lie in settings.UPLOADS, each upload in a folder of its own. While it is written the folder is
 hidden, so that no import looks into it; one rename, just before the import is written down, makes
@@ -36,9 +36,9 @@ from lookwho.core.errors import (
     StorageFull,
     StorageReadOnly,
 )
-from lookwho.core.kinds import kind_of
+from lookwho.core.kinds import kind_of, video_kind
 from lookwho.core.limits import MAX_BYTES
-from lookwho.files.walk import ENDINGS
+from lookwho.files.walk import ENDINGS, VIDEO_ENDINGS
 from lookwho.library.models import Album, Collection, Job, Location, User
 from lookwho.library.paths import escaped
 from lookwho.services import accounts, albums, work
@@ -53,7 +53,12 @@ GATHER = timedelta(seconds=1)
 _LONGEST_NAME = 120  # bytes; file systems take 255, and other programs add to a name
 _HEAD = 512
 _MEGA = 1_000_000
-_ENDING = {"JPEG": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}  # others are called as their kind
+# By the kind of a picture, as far as it is not called so, and of any video.
+_ENDING = {"JPEG": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}
+_VIDEO_ENDING = {"MPEG-TS": ".mts", "MPEG-PS": ".mpg", "H.264": ".h264", "H.265": ".h265"} | {
+    kind: f".{kind.lower()}"
+    for kind in ("MP4", "MOV", "3GP", "MKV", "WEBM", "AVI", "MXF", "DV", "FLV", "WMV", "OGV")
+}
 # Names and characters that Windows refuses: an archive of uploads should unpack anywhere.
 _RESERVED = frozenset(
     {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)}
@@ -92,11 +97,11 @@ class Added:
 def add_uploads(files: Iterable[Upload], *, by: User, album_title: str = "") -> Added:
     """Store photos that a user brings, and let their import wait.
 
-    What is no picture is refused by its content, and the others go on.
+    What is neither picture nor video is refused by its content, and the others go on.
 
     Raises:
         Forbidden: this user may not add photos.
-        Invalid: there is no picture among them, or the album's title cannot be.
+        Invalid: there is neither picture nor video among them, or the album's title cannot be.
         StorageFull: the disk is full; nothing of this upload is kept.
         StorageReadOnly: nothing can be written there; likewise.
     """
@@ -264,7 +269,7 @@ def _store(folder: Path, files: Sequence[Upload]) -> tuple[Refused, ...]:
         part.rename(folder / name)
     if not taken:
         what = "; ".join(f"{each.name}: {each.error.message}" for each in refused[:3])
-        raise Invalid(f"there is no photo among these files. {what}".strip())
+        raise Invalid(f"there is no photo or video among these files. {what}".strip())
     sync(folder)
     return tuple(refused)
 
@@ -273,7 +278,7 @@ def write(part: Path, file: Upload) -> str:
     """Write one file, and return its kind once its first bytes tell.
 
     Raises:
-        InputError: it is no picture, or larger than any that is read.
+        InputError: it is neither picture nor video, or larger than any that is read.
     """
     kind, head, size = "", b"", 0
     with part.open("xb") as to:
@@ -282,21 +287,30 @@ def write(part: Path, file: Upload) -> str:
             size += len(chunk)
             if not kind:
                 head += chunk[:_HEAD]
-                kind = kind_of(head) if len(head) >= _HEAD else ""
+                kind = named(head) if len(head) >= _HEAD else ""
             check_bytes(kind, size)
-        kind = kind or kind_of(head)
+        kind = kind or named(head)
         to.flush()
         os.fsync(to.fileno())
     return kind
 
 
+def named(head: bytes) -> str:
+    """Return the kind of a picture or a video, as `core.kinds` names it, by its first bytes.
+
+    Raises:
+        InputError: it is neither.
+    """
+    return video_kind(head) or kind_of(head)
+
+
 def check_bytes(kind: str, size: int) -> None:
-    """Refuse a picture of that kind that has more bytes than are read.
+    """Refuse a picture or a video of that kind that has more bytes than are read.
 
     Raises:
         ImageTooLarge: see above.
     """
-    most = MAX_BYTES.get(kind, MAX_FILE)
+    most = settings.VIDEO_BYTES if kind in _VIDEO_ENDING else MAX_BYTES.get(kind, MAX_FILE)
     if size > most:
         raise ImageTooLarge(f"the file has more than {most // _MEGA} million bytes")
 
@@ -306,22 +320,22 @@ def safe_name(name: str, kind: str) -> str:
 
     Args:
         name: what its owner calls it, and so anything.
-        kind: as `core.kinds` names it; where the name does not end like a picture's, that is added.
-            Blank: the name is only to be shown.
+        kind: as `core.kinds` names it; where the name does not end like that of a picture or a
+            video, that is added. Blank: the name is only to be shown.
     """
     name = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
     seen = (c for c in name if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn", "Cf"))
     name = "".join("_" if c in _FORBIDDEN else c for c in seen)
     name = " ".join(name.split()).lstrip(". ").rstrip(". ")
     stem, ending = os.path.splitext(name)
-    if kind and ending.lower() not in ENDINGS:
-        stem, ending = name, _ENDING.get(kind, f".{kind.lower()}")
+    if kind and ending.lower() not in ENDINGS | VIDEO_ENDINGS:
+        stem, ending = name, (_ENDING | _VIDEO_ENDING).get(kind, f".{kind.lower()}")
     if stem.partition(".")[0].lower() in _RESERVED:
         stem = f"_{stem}"
     room = _LONGEST_NAME - len(ending.encode())
     stem = stem.encode()[: max(room, 1)].decode(errors="ignore").rstrip(". ")
     if kind and not stem:
-        stem = "photo"
+        stem = "video" if kind in _VIDEO_ENDING else "photo"
     return stem + ending[:_LONGEST_NAME]
 
 

@@ -10,9 +10,8 @@ What became of the media is told by the jobs below it: see `progress`.
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,8 +22,9 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from lookwho.core.errors import LookwhoError, NotFound, StaleTicket, WorkerDied
-from lookwho.library.models import Analysis, Job, Worker
-from lookwho.services import portions, processes
+from lookwho.library.models import Job, Worker
+from lookwho.services import portions, video_segments
+from lookwho.services.storage import storable
 
 LEASE = timedelta(seconds=60)
 # So often a job is given to a worker without getting any further. Jobs that analyse are not
@@ -37,18 +37,22 @@ PRIORITY = {  # the smallest first
     Job.Kind.UNPACK: -10,
     Job.Kind.SITE: -10,
     Job.Kind.EMBED: -10,
+    Job.Kind.JOIN: -10,
     Job.Kind.GROUP: -5,
     Job.Kind.NAMES: -5,
+    Job.Kind.VIDEO: -5,
     Job.Kind.ANALYSE: 0,
+    Job.Kind.PROXY: 0,
     Job.Kind.LEARN: 5,
     Job.Kind.MAIL: 5,
+    Job.Kind.MONTAGE: 5,
+    Job.Kind.SEGMENT: video_segments.PLACE,
 }
 # How many jobs a claim looks at, so that one lost to a faster worker costs no second look.
 _AHEAD = 8
-_FORGOTTEN = timedelta(days=30)
 
 _WAITING = Q(state=Job.State.WAITING)
-_LEASED = Q(state=Job.State.LEASED)
+LEASED = Q(state=Job.State.LEASED)
 
 
 def enqueue(
@@ -105,6 +109,12 @@ def ring(kind: str) -> None:
         transaction.on_commit(lambda: bell(kind), robust=True)
 
 
+def is_due(kinds: Sequence[str], *, now: datetime | None = None) -> bool:
+    """Return whether a job of these kinds waits to be claimed; only reads."""
+    due = Job.objects.filter(_WAITING, kind__in=kinds, run_at__lte=now or timezone.now())
+    return due.exists()
+
+
 # --- with a ticket ---
 
 
@@ -114,9 +124,9 @@ def claim(worker: Worker, kinds: Sequence[str], *, now: datetime | None = None) 
     A job whose lease has expired was lost by its worker, and is given away again.
     """
     now = now or timezone.now()
-    silent = Job.objects.filter(_LEASED, kind__in=kinds, lease_until__lt=now)
+    silent = Job.objects.filter(LEASED, kind__in=kinds, lease_until__lt=now)
     for job in silent.order_by("pk"):
-        _lose(job, Q(lease_until__lt=now), now)
+        lose(job, Q(lease_until__lt=now), now)
     while found := _due(kinds, now):
         for job in found:
             given = Job.objects.filter(_WAITING, pk=job.pk).update(
@@ -131,6 +141,24 @@ def claim(worker: Worker, kinds: Sequence[str], *, now: datetime | None = None) 
                 job.refresh_from_db()
                 return job
     return None
+
+
+def hold(job_id: int, ticket: str, *, settled: int = 0, now: datetime | None = None) -> Job:
+    """Extend the lease, and return the job: nobody else changes it until the transaction ends.
+
+    Args:
+        job_id: the job.
+        ticket: what `claim` gave.
+        settled: how many more of its items are done.
+        now: the time, if not the present.
+
+    Raises:
+        StaleTicket: the job is gone, finished, or leased to another worker.
+    """
+    # One conditional UPDATE decides the race, and keeps the row.
+    until = (now or timezone.now()) + LEASE
+    _only(holding(job_id, ticket).update(lease_until=until, done=F("done") + settled), job_id)
+    return Job.objects.get(pk=job_id)
 
 
 def heartbeat(
@@ -149,7 +177,7 @@ def heartbeat(
         number = PositiveIntegerField()
         told["attempts"] = Case(When(further, 1), default=F("attempts"), output_field=number)
         told["done"] = Case(When(further, done), default=F("done"), output_field=number)
-    _only(_held(job_id, ticket).update(**told), job_id)
+    _only(holding(job_id, ticket).update(**told), job_id)
     return is_cancelled(job_id)
 
 
@@ -164,9 +192,10 @@ def finish(job_id: int, ticket: str, *, now: datetime | None = None) -> None:
     Raises:
         StaleTicket: the job is gone, finished, or leased to another worker.
     """
-    ended = _held(job_id, ticket).update(
+    ended = holding(job_id, ticket).update(
         **_ended(Job.State.DONE, now or timezone.now()),
-        done=Case(When(total__gt=0, then=F("total")), default=F("done")),
+        # A video is done once it is joined.
+        done=Case(When(~Q(kind=Job.Kind.VIDEO), total__gt=0, then=F("total")), default=F("done")),
         error_code="",
         error="",
     )
@@ -188,11 +217,11 @@ def fail(
     """
     now = now or timezone.now()
     reason = {"error_code": error.code, "error": storable(error.message)}
-    held = _held(job_id, ticket)
+    held = holding(job_id, ticket)
     if retry_in is None:
         _only(held.update(**_ended(Job.State.FAILED, now), **reason), job_id)
     else:
-        _only(_put_back(held, now, run_at=now + retry_in, **reason), job_id)
+        _only(put_back(held, now, run_at=now + retry_in, **reason), job_id)
 
 
 def give_back(job_id: int, ticket: str, *, now: datetime | None = None) -> None:
@@ -201,8 +230,8 @@ def give_back(job_id: int, ticket: str, *, now: datetime | None = None) -> None:
     Raises:
         StaleTicket: the job is gone, finished, or leased to another worker.
     """
-    held = _held(job_id, ticket)
-    _only(_put_back(held, now or timezone.now(), attempts=F("attempts") - 1), job_id)
+    held = holding(job_id, ticket)
+    _only(put_back(held, now or timezone.now(), attempts=F("attempts") - 1), job_id)
 
 
 # --- from outside ---
@@ -212,7 +241,7 @@ def cancel(job_id: int, *, now: datetime | None = None) -> None:
     """Cancel a job and those below it: at once where they wait, else as soon as they can stop.
 
     Media that were not analysed yet keep waiting: `retry` goes on with them, and so does
-    `services.analysis.resume`.
+    `services.analysis.resume`. What was found so far of a video is gone.
 
     Raises:
         NotFound: there is no such job.
@@ -220,14 +249,16 @@ def cancel(job_id: int, *, now: datetime | None = None) -> None:
     now = now or timezone.now()
     with transaction.atomic():
         job = _locked(job_id)
-        family = Job.objects.filter(Q(pk=job_id) | Q(parent=job_id))
+        family = _family(job_id)
+        under_way = list(family.filter(LEASED | _WAITING).values_list("pk", flat=True))
         # The leased ones first: they may put an item into a job of its own until we have them.
-        asked = family.filter(_LEASED).update(cancel_requested=True)
+        asked = family.filter(LEASED).update(cancel_requested=True)
         asked += family.filter(_WAITING).update(
             **_ended(Job.State.CANCELLED, now), cancel_requested=True
         )
         if asked and job.state == Job.State.DONE:  # the walk is over, but not the import
             Job.objects.filter(pk=job_id).update(cancel_requested=True)
+        video_segments.wipe(Job.objects.filter(pk__in=under_way))
 
 
 def retry(job_id: int, *, now: datetime | None = None) -> None:
@@ -239,86 +270,28 @@ def retry(job_id: int, *, now: datetime | None = None) -> None:
     now = now or timezone.now()
     with transaction.atomic():
         _locked(job_id)
-        family = Job.objects.filter(Q(pk=job_id) | Q(parent=job_id))
+        family = _family(job_id)
         family.filter(state=Job.State.DONE).update(cancel_requested=False)
-        for job in family.filter(state__in=(Job.State.FAILED, Job.State.CANCELLED)):
-            _let_wait(
-                Job.objects.filter(pk=job.pk, state=job.state),
-                run_at=now,
-                attempts=0,
-                cancel_requested=False,
-                error_code="",
-                error="",
-                finished_at=None,
-            )
-            ring(job.kind)
+        # What is below a video is made anew once that is read again.
+        again = family.exclude(kind__in=(Job.Kind.SEGMENT, Job.Kind.JOIN))
+        ended = list(again.filter(state__in=(Job.State.FAILED, Job.State.CANCELLED)))
+        for job in [*ended, *video_segments.left(again)]:
+            let_wait_again(job, now)
 
 
-def retry_failures(media: Iterable[int] | None = None) -> int:
-    """Analyse again what failed, all or some of the media; return how many there are."""
-    failed = Analysis.objects.filter(state=Analysis.State.FAILED, pack__active=True)
-    if media is not None:
-        failed = failed.filter(media__in=list(media))
-    with transaction.atomic():
-        found: dict[int, list[int]] = {}
-        for analysis in failed.select_for_update().order_by("pk"):
-            found.setdefault(analysis.pack_id, []).append(analysis.media_id)
-        for pack, again in found.items():
-            failed.filter(pack=pack, media__in=again).update(
-                state=Analysis.State.WAITING, attempts=0, error_code="", error="", finished_at=None
-            )
-            portions.make_jobs(again, pack)
-        ring(Job.Kind.ANALYSE)
-    return sum(map(len, found.values()))
-
-
-# --- workers ---
-
-
-def register_worker(kinds: Sequence[str]) -> Worker:
-    """Write down that this process carries out jobs of these kinds."""
-    pid = os.getpid()
-    return Worker.objects.create(
-        host=processes.host(), pid=pid, born=processes.born(pid), kinds=list(kinds)
+def let_wait_again(job: Job, now: datetime) -> None:
+    """Let a job that has ended wait as if it were new; in a transaction."""
+    _let_wait(
+        Job.objects.filter(pk=job.pk, state=job.state),
+        run_at=now,
+        attempts=0,
+        done=0 if job.kind == Job.Kind.VIDEO else F("done"),
+        cancel_requested=False,
+        error_code="",
+        error="",
+        finished_at=None,
     )
-
-
-def see(worker: Worker, *, now: datetime | None = None) -> None:
-    """Write down that a worker is alive."""
-    Worker.objects.filter(pk=worker.pk).update(seen_at=now or timezone.now())
-
-
-def stop_worker(worker: Worker, *, now: datetime | None = None) -> int:
-    """Write down that a worker ends as it should; return how many jobs it gives back."""
-    now = now or timezone.now()
-    Worker.objects.filter(pk=worker.pk).update(stopped_at=now)
-    held = list(Job.objects.filter(_LEASED, worker=worker))
-    return sum(
-        _put_back(_held(job.pk, job.ticket), now, attempts=F("attempts") - 1) for job in held
-    )
-
-
-def free(worker: Worker, *, now: datetime | None = None) -> int:
-    """Take back at once what a dead worker had leased; return how many jobs that are."""
-    now = now or timezone.now()
-    Worker.objects.filter(pk=worker.pk).update(stopped_at=now)
-    return sum(_lose(job, Q(), now) for job in Job.objects.filter(_LEASED, worker=worker))
-
-
-def sweep(*, now: datetime | None = None) -> int:
-    """Take back what dead processes of this machine had leased; return how many jobs that are.
-
-    What machines had that are gone is claimed again when the lease has expired.
-    """
-    now = now or timezone.now()
-    Worker.objects.filter(seen_at__lt=now - _FORGOTTEN).delete()
-    workers = Worker.objects.filter(host=processes.host(), stopped_at=None)
-    return sum(free(each, now=now) for each in workers if processes.is_dead(each.pid, each.born))
-
-
-def storable(message: str) -> str:
-    """Return a message as every database takes it: names of files may hold what is no text."""
-    return message.encode(errors="backslashreplace").decode().replace("\0", "\\0")[:2000]
+    ring(job.kind)
 
 
 # --- what the row goes through ---
@@ -334,9 +307,9 @@ def _due(kinds: Sequence[str], now: datetime) -> list[Job]:
     return sorted(found, key=lambda job: (job.priority, job.pk))
 
 
-def _held(job_id: int, ticket: str) -> QuerySet[Job]:
+def holding(job_id: int, ticket: str) -> QuerySet[Job]:
     """Return the job if that ticket holds it; a blank one holds none."""
-    return Job.objects.filter(_LEASED, ~Q(ticket=""), pk=job_id, ticket=ticket)
+    return Job.objects.filter(LEASED, ~Q(ticket=""), pk=job_id, ticket=ticket)
 
 
 def _only(changed: int, job_id: int) -> None:
@@ -351,11 +324,16 @@ def _locked(job_id: int) -> Job:
     return job
 
 
+def _family(job_id: int) -> QuerySet[Job]:
+    """Return a job and those below it, and below these: the segments of an import's videos."""
+    return Job.objects.filter(Q(pk=job_id) | Q(parent=job_id) | Q(parent__parent=job_id))
+
+
 def _ended(state: str, now: datetime) -> dict[str, Any]:
     return {"state": state, "ticket": "", "lease_until": None, "finished_at": now}
 
 
-def _put_back(jobs: QuerySet[Job], now: datetime, **changes: Any) -> int:
+def put_back(jobs: QuerySet[Job], now: datetime, **changes: Any) -> int:
     """Let a job wait again, or end it if it is to be cancelled; return whether it was there."""
     with transaction.atomic():
         ended = _ended(Job.State.CANCELLED, now)
@@ -372,16 +350,24 @@ def _let_wait(jobs: QuerySet[Job], **changes: Any) -> int:
             return jobs.update(**changes, dedupe_key="")
 
 
-def _lose(job: Job, if_still: Q, now: datetime) -> int:
+def lose(job: Job, if_still: Q, now: datetime) -> int:
     """Take back a job whose worker died or fell silent; return whether it was still there."""
-    held = _held(job.pk, job.ticket).filter(if_still)
+    held = holding(job.pk, job.ticket).filter(if_still)
     with transaction.atomic():
         if job.kind != Job.Kind.ANALYSE and job.attempts >= MOST_ATTEMPTS:
-            died = f"the process that did it died, {job.attempts} times in a row"
-            return held.update(
-                **_ended(Job.State.FAILED, now), error_code=WorkerDied.code, error=died
-            )
-        lost = _put_back(held, now)
+            return _bury(job, held, now)
+        lost = put_back(held, now)
         if lost and job.kind == Job.Kind.ANALYSE:
             portions.charge(job, now)
         return lost
+
+
+def _bury(job: Job, held: QuerySet[Job], now: datetime) -> int:
+    """End a job that keeps killing its workers; return whether it was still there."""
+    died = WorkerDied(f"the process that did it died, {job.attempts} times in a row")
+    is_video = job.kind in video_segments.KINDS  # which then says itself that it has failed
+    state = Job.State.DONE if is_video else Job.State.FAILED
+    ended = held.update(**_ended(state, now), error_code=died.code, error=died.message)
+    if ended and is_video and video_segments.fail(job, died, now):
+        ring(Job.Kind.JOIN)
+    return ended

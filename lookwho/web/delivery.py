@@ -26,17 +26,18 @@ from django.views.decorators.http import require_safe
 from lookwho.core.errors import NotFound
 from lookwho.library.models import Guest, Media, Share
 from lookwho.library.scope import Purpose, scope_of_share
-from lookwho.services import downloads, search, sharing
+from lookwho.services import downloads, proxies, search, sharing
+from lookwho.services.originals import stream
 from lookwho.services.pictures import SIDES
-from lookwho.web.originals import stream
-from lookwho.web.pictures import maker, original_of, refused_in_text, tag_of, webp
+from lookwho.services.places import tag_of, thumbnail_of
+from lookwho.web.pictures import refused_in_text, webp
 
 # An address works for at least so many seconds, and for an hour more.
 LASTS = 3 * 3600
 HOUR = 3600
 _SALT = "lookwho.web.delivery"
-# What an address is of: a picture made for pages, or the photo to keep.
-_PICTURE, _PHOTO = "picture", "photo"
+# What an address is of: a picture made for pages, a video to be played, or the photo to keep.
+_PICTURE, _FILM, _PHOTO = "picture", "film", "photo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Slip:
     """What an address says.
 
     Attributes:
-        what: a picture, or the photo to keep.
+        what: a picture, a video to be played, or the photo to keep.
         media: its uuid, as hex.
         side: the longer side in pixels; of a photo to keep 0 is as large as it is.
         share: the uuid of the link, as hex.
@@ -67,6 +68,16 @@ def picture_url(media: UUID, side: int, *, share: Share, guest: Guest | None = N
     return _address(_PICTURE, media, side, share, guest)
 
 
+def film_url(media: Media, *, share: Share, guest: Guest | None = None) -> str:
+    """Return an address of a video to be played; blank where there is no copy for browsers yet.
+
+    Whoever follows a link gets that copy alone: it says nothing of place, day or camera.
+    """
+    if proxies.path_of(media) is None:
+        return ""
+    return _address(_FILM, media.uuid, 0, share, guest)
+
+
 def original_url(media: UUID, *, share: Share, guest: Guest | None = None) -> str:
     """Return an address of a photo to keep, as large as the link gives it; blank where it does not.
 
@@ -81,13 +92,16 @@ def original_url(media: UUID, *, share: Share, guest: Guest | None = None) -> st
 @refused_in_text
 @sensitive_variables("slip")
 def delivered(request: HttpRequest, slip: str) -> HttpResponseBase:
-    """A picture or a photo, for whoever follows a link."""
+    """A picture, a video or a photo, for whoever follows a link."""
     told = _read(slip)
     media, share = _allowed(told)
     media.payload_hash = bytes(media.payload_hash)
-    response = (
-        _photo(request, media, share) if told.what == _PHOTO else _picture(request, media, told)
-    )
+    if told.what == _PHOTO:
+        response = _photo(request, media, share)
+    elif told.what == _FILM:
+        response = _film(request, media)
+    else:
+        response = _picture(request, media, told)
     left = max(0, told.until - int(time.time()))
     # Another picture would have another address.
     kept = f"private, max-age={left}, immutable"
@@ -145,17 +159,19 @@ def _picture(request: HttpRequest, media: Media, slip: Slip) -> HttpResponseBase
     side = slip.side
     if side not in SIDES:
         raise _no_such()
-    return webp(
-        request,
-        tag_of(media, side),
-        lambda: maker().thumbnail(
-            media.payload_hash, original_of(media), orientation=media.orientation, side=side
-        ),
-    )
+    return webp(request, tag_of(media, side), lambda: thumbnail_of(media, side))
+
+
+def _film(request: HttpRequest, media: Media) -> HttpResponseBase:
+    path = proxies.path_of(media)
+    if path is None:
+        raise NotFound("the copy of this video for browsers is not made, or gone: try again later")
+    kind, name = path.suffix[1:].upper(), f"{media.uuid}{path.suffix}"
+    return stream(request, path, kind=kind, name=name, etag=tag_of(media, path.stat().st_size))
 
 
 def _photo(request: HttpRequest, media: Media, share: Share) -> HttpResponseBase:
-    """Answer with a photo to keep, without what its file says.
+    """Answer with a photo or a video to keep, without what its file says.
 
     It is written to a file without a name first: only so it has a length, and can be asked for in
     parts.

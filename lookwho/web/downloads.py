@@ -19,9 +19,9 @@ from lookwho.library.models import Album, AlbumItem, User
 from lookwho.library.scope import Purpose, scope_of
 from lookwho.services import downloads, search
 from lookwho.services.downloads import Slot
+from lookwho.services.originals import confined
 from lookwho.services.pictures import SIDES
 from lookwho.web.access import signed_in, visitor
-from lookwho.web.originals import confined
 
 _SMALLER = {str(side) for side in SIDES}
 

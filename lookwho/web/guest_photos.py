@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from lookwho.library.models import Guest, Media, Share
+from lookwho.library.models import Guest, Media, Share, Video
 from lookwho.library.queries import photos as queries
 from lookwho.library.queries.photos import Tile
 from lookwho.library.scope import Purpose, scope_of_share
-from lookwho.services import search
-from lookwho.web.delivery import original_url, picture_url
+from lookwho.services import proxies, search
+from lookwho.web.delivery import film_url, original_url, picture_url
 
 # The two lists, as an address tells them.
 MINE, ALL = "mine", "all"
@@ -85,9 +85,12 @@ def alone(
         before, after = None, None
     else:
         before, after = queries.neighbours(scope, media)
+    if media.kind == Media.Kind.VIDEO:
+        proxies.ask_for_link(media)
     return {
         "list": which,
         "words": queries.tiles_of(scope, [media])[0].words,
+        **_film(media, share, guest),
         "small": picture_url(media.uuid, 320, share=share, guest=guest),
         "large": picture_url(media.uuid, 1600, share=share, guest=guest),
         "keep": original_url(media.uuid, share=share, guest=guest),
@@ -96,6 +99,14 @@ def alone(
         "picture_before": before and picture_url(before, 1600, share=share, guest=guest),
         "picture_after": after and picture_url(after, 1600, share=share, guest=guest),
     }
+
+
+def _film(media: Media, share: Share, guest: Guest | None) -> dict[str, object]:
+    """Return how a video is played; a photo is not."""
+    if media.kind != Media.Kind.VIDEO:
+        return {}
+    film = film_url(media, share=share, guest=guest)
+    return {"film": film, "copying": proxies.state(media).state == Video.Proxy.WAITING}
 
 
 def _shown(tile: Tile, share: Share, guest: Guest | None, percent: int | None = None) -> Shown:

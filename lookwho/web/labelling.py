@@ -12,14 +12,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from lookwho.core.errors import Conflict, Invalid, LookwhoError, NotFound
-from lookwho.library.models import Person, Task
+from lookwho.library.models import Media, Person, Task
 from lookwho.library.queries import labelling as queries
 from lookwho.library.queries.asking import question_of
 from lookwho.services import labels
+from lookwho.services.originals import confined
 from lookwho.services.pictures import CROP_SIDES, SIDES
+from lookwho.services.places import maker, original_of
 from lookwho.web.access import for_annotators, visitor
-from lookwho.web.originals import confined
-from lookwho.web.pictures import maker, original_of, refused_in_text
+from lookwho.web.pictures import refused_in_text
 
 
 @require_safe
@@ -118,7 +119,12 @@ def picture(request: HttpRequest, uuid: UUID, side: int) -> HttpResponseBase:
     original = original_of(media)
     if side in SIDES:
         made = maker().thumbnail(
-            media.payload_hash, original, orientation=media.orientation, side=side
+            media.payload_hash,
+            original,
+            orientation=media.orientation,
+            side=side,
+            video=media.kind == Media.Kind.VIDEO,
+            time=task.time,
         )
     elif side in CROP_SIDES:
         made = maker().crop(
@@ -127,6 +133,7 @@ def picture(request: HttpRequest, uuid: UUID, side: int) -> HttpResponseBase:
             box=(task.x1, task.y1, task.x2, task.y2),
             side=side,
             orientation=media.orientation,
+            time=task.time,
         )
     else:
         raise NotFound(f"there is no picture of {side} pixels")

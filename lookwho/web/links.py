@@ -27,9 +27,9 @@ from lookwho.core.errors import Invalid, LinkExpired, LookwhoError, NotFound
 from lookwho.library.models import Album, Collection, Person, Share
 from lookwho.library.queries import sharing as queries
 from lookwho.services import sharing
+from lookwho.services.originals import confined
 from lookwho.web.access import for_curators, visitor
 from lookwho.web.answers import answer
-from lookwho.web.originals import confined
 from lookwho.web.told import uuid_of
 
 PIECE = 50

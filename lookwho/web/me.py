@@ -31,6 +31,7 @@ from lookwho.services.search import Hit
 from lookwho.web.access import signed_in, visitor
 from lookwho.web.answers import came_from, is_htmx, toast
 from lookwho.web.selfies import context as selfies_of
+from lookwho.web.templatetags.times import moment
 
 # Photos in a piece of the page, and in what is there at first: more than a screen shows. The rest
 # comes as one scrolls.
@@ -117,7 +118,7 @@ class MyTile:
     Attributes:
         tile: as in any grid.
         face: uuid of the face that is theirs.
-        photo: the address of its page.
+        photo: the address of its page; of a video, where they first appear in it.
         small: of its picture.
         large: of the same with twice the pixels.
         percent: how sure it is that this is them.
@@ -331,7 +332,10 @@ def _tiles(mine: Mine, media: Sequence[int]) -> dict[int, MyTile]:
     faces = Face.objects.filter(pk__in=listed([mine.hits[pk].face for pk in ids]))
     uuids = dict(faces.values_list("pk", "uuid"))
     # Asked once, and not for each of a hundred tiles.
-    page = reverse("photo", args=[_NOBODY]).replace(str(_NOBODY), "%s") + f"?list={ME}"
+    page, video = (
+        reverse(name, args=[_NOBODY]).replace(str(_NOBODY), "%s") + f"?list={ME}"
+        for name in ("photo", "video")
+    )
     small, large = (
         reverse("picture", args=[_NOBODY, side]).replace(str(_NOBODY), "%s") for side in (320, 640)
     )
@@ -343,7 +347,7 @@ def _tiles(mine: Mine, media: Sequence[int]) -> dict[int, MyTile]:
         found[pk] = MyTile(
             tile=tile,
             face=uuids[hit.face],
-            photo=page % uuid,
+            photo=(video % uuid) + moment(hit.times[0][0]) if hit.times else page % uuid,
             small=small % uuid,
             large=large % uuid,
             percent=int(100 * hit.probability),

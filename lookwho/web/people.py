@@ -17,13 +17,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from lookwho.core.errors import Invalid, NotFound
 from lookwho.library.models import Face, Person
-from lookwho.library.queries import fits, photos, work
+from lookwho.library.queries import appearances, fits, photos, work
 from lookwho.library.queries import people as queries
 from lookwho.library.queries.people import Part, Portrait
 from lookwho.library.queries.sentences import Sentence, read
 from lookwho.library.scope import Purpose, Scope, scope_of
 from lookwho.services import people as services
 from lookwho.services import search
+from lookwho.web import moments
 from lookwho.web.access import for_annotators, visitor
 from lookwho.web.answers import CHANGED, answer, is_htmx
 from lookwho.web.offers import offered_names
@@ -170,11 +171,15 @@ def person(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     if view == View.PHOTOS:
         media = queries.media_of(scope, who).order_by(*photos.NEWEST_FIRST)
         tiles = photos.tiles_of(scope, media[skip : skip + PHOTOS + 1])
+        reel = appearances.videos_of(scope, who)
+        tiles = moments.when_seen(tiles, reel)
         context |= {
             "next": skip + PHOTOS if len(tiles) > PHOTOS else None,
             "spans": list(by_span(tiles[:PHOTOS], spans(years))),
             "span_before": request.GET.get("span", ""),
         }
+        if reel and not skip:
+            context |= moments.reel_of(request, who, reel)
     else:
         sure = (view == View.FACES) if who.name else None
         found = queries.faces_of_person(scope, who, confirmed=sure, skip=skip, take=FACES + 1)
@@ -187,6 +192,7 @@ def person(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
         "portrait": queries.with_covers([Portrait(who.pk, who.uuid, who.name, 0)])[0],
         "years": years,
         "photos": sum(count for _, count in years),
+        "stills": sum(count for _, count in years) - context.get("filmed", 0),
         "doubts": doubts,
         "doubtful": doubtful,
         "too_early": queries.before_birth(scope, who),

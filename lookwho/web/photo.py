@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -24,11 +24,11 @@ from lookwho.library.queries import likes as counted
 from lookwho.library.queries import photos as queries
 from lookwho.library.queries.narrowing import narrowed
 from lookwho.library.scope import Purpose, Scope, scope_of
-from lookwho.services import consents, drawing, people, work
+from lookwho.services import analysis, consents, drawing, people
+from lookwho.services.originals import SHOWN
 from lookwho.web import likes, me
 from lookwho.web.access import for_annotators, for_curators, signed_in, visitor
 from lookwho.web.answers import answer
-from lookwho.web.originals import SHOWN
 from lookwho.web.pictures import seen
 from lookwho.web.told import who_was_shown
 
@@ -85,6 +85,8 @@ class Own:
 def photo(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """The photo, large, with its faces and all that the asker may know of it."""
     media = seen(request, uuid)
+    if media.kind == Media.Kind.VIDEO:
+        return redirect(f"{reverse('video', args=[uuid])}?{request.GET.urlencode()}".rstrip("?"))
     user = visitor(request)
     scope = scope_of(user, Purpose.BROWSE)
     faces = queries.faces_in(scope, media, named=consents.may_be_named())
@@ -93,13 +95,13 @@ def photo(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     # Whoever names faces does that below, and is searched for in their own list alone.
     listed = request.GET.get("list") == me.ME
     mine = me.mine_of(user) if listed or not may_name else None
-    own = _own(mine, media) if mine else None
+    own = own_of(mine, media) if mine else None
     if own and not scope.names:  # shown by itself
         faces = [shown for shown in faces if shown.face.pk != own.face.pk]
     context = {
         "media": media,
         "words": queries.tiles_of(scope, [media])[0].words,
-        "size": _size(media, max((place.size for place in places), default=0)),
+        "size": size_of(media, max((place.size for place in places), default=0)),
         "shown": media.format in SHOWN,
         "boxes": [_box(shown, media) for shown in faces if shown.visible]
         + ([own.box] if own and not scope.names else []),
@@ -113,7 +115,7 @@ def photo(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
         "places": [f"{place.collection.title} / {place.path}" for place in places],
         "albums": queries.albums_of(scope, media),
         "likes": counted.of(user, [media])[media.pk],
-        "beside": _beside(request, user, scope, media, mine),
+        "beside": beside_of(request, user, scope, media, mine),
         "own": own,
     }
     return render(request, "lookwho/photo.html", context)
@@ -173,7 +175,7 @@ def fix_box(request: HttpRequest, uuid: UUID, face: UUID) -> HttpResponse:
 def look_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Let a photo in which the search for faces failed be looked at once more."""
     media = seen(request, uuid)
-    again = work.retry_failures([media.pk])
+    again = analysis.retry_failures([media.pk])
     text = "It will be looked at again." if again else "There is nothing to try again."
     return answer(request, text, back=reverse("photo", args=[media.uuid]))
 
@@ -193,10 +195,10 @@ def no_face(analysis: Analysis | None) -> dict[str, object]:
     return {"text": "There is no face in it."}
 
 
-def _size(media: Media, size: int) -> list[str]:
-    """Say how large a photo is: upright in pixels, and in bytes."""
+def size_of(media: Media, size: int) -> list[str]:
+    """Say how large a photo or a video is: upright in pixels, and in bytes."""
     told = [f"{media.width} × {media.height}"] if media.width else []
-    million = round(media.width * media.height / 1e6)
+    million = 0 if media.kind == Media.Kind.VIDEO else round(media.width * media.height / 1e6)
     told += [f"{million} million pixels"] if million else []
     return (
         told + ([filesizeformat(size)] if size else []) + ([media.format] if media.format else [])
@@ -253,9 +255,10 @@ def _person(request: HttpRequest) -> Person:
     return person
 
 
-def _beside(
+def beside_of(
     request: HttpRequest, user: User, scope: Scope, media: Media, mine: me.Mine | None
 ) -> Beside:
+    """Return where a photo stands in the list that one came from."""
     if mine is not None and request.GET.get("list") == me.ME:
         return _beside_mine(mine, media)
     if told := likes.beside(request.GET.get("list", ""), user, media):
@@ -284,7 +287,7 @@ def _beside_mine(mine: me.Mine, media: Media) -> Beside:
     return Beside(f"list={me.ME}", before, after, f"{reverse('me')}#photo-{media.uuid}")
 
 
-def _own(mine: me.Mine, media: Media) -> Own | None:
+def own_of(mine: me.Mine, media: Media) -> Own | None:
     """Return the face by which a photo is offered to whoever looks at it, if there is one."""
     hit = mine.hits.get(media.pk)
     face = hit and Face.objects.filter(pk=hit.face).first()

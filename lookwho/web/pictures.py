@@ -7,31 +7,30 @@ text: the page then shows the picture's description in its place.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial, wraps
-from pathlib import Path
+from functools import wraps
 from typing import Concatenate, ParamSpec
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from lookwho.core.errors import FileMissing, LookwhoError, NotFound
-from lookwho.library.models import Collection, Face, Location, Media, User
-from lookwho.library.scope import Purpose, scope_of
-from lookwho.services import search, site_visits
-from lookwho.services.pictures import CROP_SIDES, SIDES, Original, Pictures
+from lookwho.library.models import Face, Media
+from lookwho.services import search
+from lookwho.services.originals import confined, unchanged
+from lookwho.services.pictures import CROP_SIDES, SIDES
+from lookwho.services.places import (
+    crop_of,
+    handed_over,
+    may_see_face,
+    tag_of,
+    tag_of_face,
+    thumbnail_of,
+)
 from lookwho.web.access import signed_in, visitor
-from lookwho.web.originals import confined, stream, unchanged
 
 P = ParamSpec("P")
-
-
-@cache
-def maker() -> Pictures:
-    """Return what makes the pictures: one in each process."""
-    return Pictures(settings.PICTURES, limit_bytes=settings.PICTURES_BYTES)
 
 
 def refused_in_text(
@@ -52,40 +51,44 @@ def refused_in_text(
 @require_safe
 @refused_in_text
 def picture(request: HttpRequest, uuid: UUID, side: int) -> HttpResponseBase:
-    """The whole photo, made small."""
+    """The whole photo, made small; of a video a picture that shows something, or that of a face."""
     media = seen(request, uuid)
     if side not in SIDES:
         raise NotFound(f"there is no picture of {side} pixels")
-    return webp(
-        request,
-        tag_of(media, side),
-        lambda: maker().thumbnail(
-            media.payload_hash, original_of(media), orientation=media.orientation, side=side
-        ),
-    )
+    time = _time_of(request, media)
+    when = () if time is None else (f"t{time:.3f}",)
+    return webp(request, tag_of(media, side, *when), lambda: thumbnail_of(media, side, time))
+
+
+def _time_of(request: HttpRequest, media: Media) -> float | None:
+    """Return when a face of a video is to be seen in the picture; None where no face is told.
+
+    Raises:
+        NotFound: there is no such face in it, or it is not for the asker.
+    """
+    told = request.GET.get("face")
+    if not told or media.kind != Media.Kind.VIDEO:
+        return None
+    try:
+        row = Face.objects.filter(uuid=UUID(told), media=media).select_related("media")
+    except ValueError:
+        row = Face.objects.none()
+    face = row.first()
+    if face is None or not may_see_face(visitor(request), face):
+        raise NotFound("there is no such face, or it is not for you to see")
+    return face.time
 
 
 @require_safe
 @refused_in_text
 def face(request: HttpRequest, uuid: UUID, side: int) -> HttpResponseBase:
-    """The square around one face."""
+    """The square around one face, in a video at the time that it is known by."""
     row = Face.objects.select_related("media").filter(uuid=uuid).first()
-    if row is None or side not in CROP_SIDES or not _may_see_face(visitor(request), row):
+    if row is None or side not in CROP_SIDES or not may_see_face(visitor(request), row):
         raise NotFound("there is no such face, or it is not for you to see")
     if row.source == Face.Source.ABSENT:
         raise NotFound("whoever is meant is in the photo, but no face of theirs shows")
-    media = row.media
-    return webp(
-        request,
-        tag_of(media, side, *(f"{edge:.5f}" for edge in row.box)),
-        lambda: maker().crop(
-            media.payload_hash,
-            original_of(media),
-            box=row.box,
-            side=side,
-            orientation=media.orientation,
-        ),
-    )
+    return webp(request, tag_of_face(row, side), lambda: crop_of(row, side))
 
 
 @require_safe
@@ -93,19 +96,7 @@ def face(request: HttpRequest, uuid: UUID, side: int) -> HttpResponseBase:
 @refused_in_text
 def original(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """The file as it is."""
-    media = seen(request, uuid)
-    original = original_of(media, asker=visitor(request))
-    if isinstance(original, Path):
-        return stream(request, original, kind=media.format, name=original.name)
-    with original() as path:  # it stays open, and is gone from the disk, while it is sent
-        return stream(
-            request,
-            path,
-            kind=media.format,
-            name=f"{media.uuid}.{media.format.lower()}",
-            etag=tag_of(media),
-            hand_over=False,
-        )
+    return handed_over(request, seen(request, uuid), asker=visitor(request))
 
 
 def seen(request: HttpRequest, uuid: UUID) -> Media:
@@ -119,52 +110,6 @@ def seen(request: HttpRequest, uuid: UUID) -> Media:
         raise NotFound("there is no such photo, or it is not for you to see")
     media.payload_hash = bytes(media.payload_hash)  # PostgreSQL gives a memoryview
     return media
-
-
-def original_of(media: Media, *, asker: User | None = None) -> Original:
-    """Return where a medium lies, or what fetches it from another website.
-
-    Args:
-        media: which.
-        asker: who is to get it as it is: an account of theirs at that website then decides.
-
-    Raises:
-        FileMissing: it lies nowhere any more.
-    """
-    there = site_visits.place_of(media)
-    if there is None:
-        return path_of(media)
-    here = Location.objects.filter(media=media, missing_since=None).select_related("collection")
-    here = here.exclude(collection__kind=Collection.Kind.SITE).order_by("pk")
-    files = (place.file for place in here)
-    return next(
-        (file for file in files if file.is_file()), partial(site_visits.fetched, there, asker=asker)
-    )
-
-
-def path_of(media: Media) -> Path:
-    """Return where a medium lies: the first place where it is, else the first that is known.
-
-    Raises:
-        FileMissing: it lies nowhere any more.
-    """
-    places = Location.objects.filter(media=media, missing_since=None).select_related("collection")
-    files = [place.file for place in places.order_by("pk")]
-    if not files:
-        raise FileMissing("the file is no longer in any of the folders")
-    return next((file for file in files if file.is_file()), files[0])
-
-
-def _may_see_face(user: User, face: Face) -> bool:
-    """Return whether a face alone may be seen: others' crops are only for those who name them."""
-    if scope_of(user, Purpose.NAME).everything:
-        return face.media.present
-    return search.own_face(user, face.media) == face.pk
-
-
-def tag_of(media: Media, *parts: object) -> str:
-    """Return what tells a picture from any other: all that it is made of."""
-    return "-".join(map(str, (bytes(media.payload_hash).hex(), media.orientation, *parts)))
 
 
 def webp(request: HttpRequest, tag: str, make: Callable[[], bytes]) -> HttpResponseBase:

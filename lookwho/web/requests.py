@@ -18,9 +18,10 @@ from lookwho.library.queries import requests as queries
 from lookwho.services import requests as service
 from lookwho.services import selfies
 from lookwho.services.pictures import SIDES
+from lookwho.services.places import tag_of, thumbnail_of
 from lookwho.web.access import for_curators, signed_in, visitor
 from lookwho.web.answers import answer
-from lookwho.web.pictures import maker, original_of, refused_in_text, seen, tag_of, webp
+from lookwho.web.pictures import refused_in_text, seen, webp
 
 PIECE = 30
 
@@ -98,13 +99,7 @@ def picture(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     media = queries.request(visitor(request), uuid).media
     media.payload_hash = bytes(media.payload_hash)
     side = SIDES[1]
-    response = webp(
-        request,
-        tag_of(media, side),
-        lambda: maker().thumbnail(
-            media.payload_hash, original_of(media), orientation=media.orientation, side=side
-        ),
-    )
+    response = webp(request, tag_of(media, side), lambda: thumbnail_of(media, side))
     response["Cache-Control"] = "private, no-store"
     return response
 

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_POST, require_safe
 from lookwho.core.errors import Conflict, ConsentNeeded, LookwhoError, NotFound
 from lookwho.library.models import Consent, Reference, User
 from lookwho.services import consents, search, selfies
+from lookwho.services.originals import stream
 from lookwho.web.access import signed_in, visitor
 from lookwho.web.answers import answer
-from lookwho.web.originals import stream
 from lookwho.web.pictures import refused_in_text
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event
+from typing import TypeVar
 
 from django.db import DatabaseError
 
 from lookwho.core import batch, packs
 from lookwho.core.batch import Outcome
 from lookwho.core.errors import Cancelled, LookwhoError, StaleTicket
+from lookwho.core.video_batch import VideoWorker
 from lookwho.library.models import Job, Pack
 from lookwho.services import analysis, work
 from lookwho.workers.patience import PASSING, patiently
@@ -20,13 +22,20 @@ BEAT = 0.5
 # How long results are kept that a full disk does not take, in seconds.
 FULL_DISK = 10.0
 
+Written = TypeVar("Written")
+
 
 class Engine:
-    """The process that analyses, with the models of the pack that was last asked for."""
+    """The processes that analyse, with the models of the packs that were last asked for.
+
+    One looks at photos and one at videos, each asked by one thread.
+    """
 
     def __init__(self) -> None:
         self._pack: int | None = None
         self._process: batch.Worker | None = None
+        self._video_pack: int | None = None
+        self._video: VideoWorker | None = None
         self._stopped = False
 
     def of(self, pack: Pack) -> batch.Worker:
@@ -40,11 +49,29 @@ class Engine:
             self._process.stop()
         return self._process
 
+    def video(self, pack: Pack) -> VideoWorker:
+        """Return the process that looks at videos by this pack."""
+        if self._video is None or self._video_pack != pack.pk:
+            if self._video:
+                self._video.stop()
+            self._video = VideoWorker(packs.settings(pack.name, pack.preset))
+            self._video_pack = pack.pk
+        if self._stopped:
+            self._video.stop()
+        return self._video
+
+    def drop_video(self) -> None:
+        """End the process that looks at videos, whatever it does; the next one is another."""
+        process, self._video = self._video, None
+        if process:
+            process.stop()
+
     def stop(self) -> None:
-        """End the process, now and for good; from any thread."""
+        """End the processes, now and for good; from any thread."""
         self._stopped = True
-        if self._process:
-            self._process.stop()
+        for process in (self._process, self._video):
+            if process:
+                process.stop()
 
 
 class Attempt:
@@ -105,6 +132,15 @@ class Attempt:
         except PASSING:
             pass
 
+    def write(self, action: Callable[[], Written]) -> Written:
+        """Write something down, however long the database takes; return what the action does.
+
+        Raises:
+            StaleTicket: the job is another worker's.
+            OperationalError: the database cannot, and there is no time left.
+        """
+        return patiently(action, self.stop, full=FULL_DISK)
+
     def record(self, results: Sequence[tuple[int, Outcome]]) -> None:
         """Hand results in, however long the database takes.
 
@@ -114,11 +150,7 @@ class Attempt:
         """
         job = self.job
         try:
-            patiently(
-                lambda: analysis.record_faces(job.pk, job.ticket, results),
-                self.stop,
-                full=FULL_DISK,
-            )
+            self.write(lambda: analysis.record_faces(job.pk, job.ticket, results))
         except PASSING:
             raise
         except DatabaseError as error:  # something in them that no database takes

@@ -21,7 +21,7 @@ from lookwho.core.errors import (
     WorkError,
 )
 from lookwho.library.models import Job, Worker
-from lookwho.services import work
+from lookwho.services import crew, work
 from lookwho.workers import kinds
 from lookwho.workers.attempt import Attempt, Engine
 from lookwho.workers.patience import PASSING, patiently, told
@@ -142,7 +142,7 @@ def _when_again(job: Job, error: LookwhoError) -> timedelta | None:
 def carry(loops: Sequence[Sequence[str]], stop: Event) -> None:
     """Carry out jobs until `stop` is set: one loop for each sequence of kinds."""
     flat = [kind for each in loops for kind in each]
-    worker = patiently(lambda: work.register_worker(flat), stop)
+    worker = patiently(lambda: crew.register_worker(flat), stop)
     engine = Engine()
     running = [Loop(worker, each, engine, stop) for each in loops]
     # Daemons: one that hangs, on a share that is gone say, does not keep the process from ending.
@@ -158,7 +158,7 @@ def carry(loops: Sequence[Sequence[str]], stop: Event) -> None:
     for thread in threads:
         thread.join(1.0)
     with suppress(*PASSING):
-        work.stop_worker(worker)
+        crew.stop_worker(worker)
     connection.close()
 
 
@@ -168,7 +168,7 @@ def _pulse(worker: Worker, loops: Sequence[Loop], stop: Event) -> None:
             if attempt := loop.attempt:
                 attempt.keep()
         try:
-            work.see(worker)
+            crew.see(worker)
         except PASSING:
             connection.close()
     connection.close()

@@ -1,8 +1,8 @@
 """The pool: processes beside the web server that carry out all jobs. No service is needed.
 
-Analysing processes look for faces, in photos and in selfies; each has the engine in a process of
-its own, which may die. One clerk does the rest. The pool sees when one dies, gives its jobs back
-at once and starts another. When the pool itself dies, they end.
+Analysing processes look for faces, in photos and in selfies, and beside that in videos; each has
+its engines in processes of their own, which may die. One clerk does the rest. The pool sees when
+one dies, gives its jobs back at once and starts another. When the pool itself dies, they end.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from django.utils import timezone
 
 from lookwho.core.child import fresh_interpreter, same_modules
 from lookwho.library.models import Job, Worker
+from lookwho.services import crew
 from lookwho.services import processes as this_machine
-from lookwho.services import work
 from lookwho.workers.child import stopped_by_signals
 from lookwho.workers.loop import GRACE
 from lookwho.workers.patience import PASSING
@@ -35,8 +35,13 @@ CLERK = (
     (Job.Kind.UNPACK,),
     (Job.Kind.GROUP, Job.Kind.ERASE, Job.Kind.NAMES, Job.Kind.MAIL),
     (Job.Kind.LEARN,),
+    (Job.Kind.PROXY, Job.Kind.MONTAGE),
 )
-ANALYSER = ((Job.Kind.REFERENCE, Job.Kind.EMBED, Job.Kind.ANALYSE),)
+# A stretch of a video takes long: it is interrupted while photos wait.
+ANALYSER = (
+    (Job.Kind.REFERENCE, Job.Kind.EMBED, Job.Kind.ANALYSE),
+    (Job.Kind.JOIN, Job.Kind.VIDEO, Job.Kind.SEGMENT),
+)
 # So that pages are answered first.
 NICE = 10
 WATCH = 0.25
@@ -91,7 +96,7 @@ class Pool:
         if dead or time.monotonic() - self._swept > SWEEP:
             try:
                 # This also finds what an earlier pool left behind that was killed.
-                work.sweep()
+                crew.sweep()
                 self._swept = time.monotonic()
             except PASSING as error:
                 connection.close()
@@ -130,7 +135,7 @@ class Pool:
                 process.kill()
                 process.wait()
         try:
-            work.sweep()
+            crew.sweep()
         except PASSING as error:
             _log.warning("leases were not given back and end by themselves: %s", error)
         connection.close()

@@ -6,7 +6,10 @@ from bench.__main__ import main
 
 @pytest.mark.parametrize(
     "command",
-    ("", "speed", "accuracy", "calibrate", "group", "people", "site", "mine", "event", "load"),
+    (
+        *("", "speed", "accuracy", "calibrate", "group", "people", "site", "mine", "event", "load"),
+        "video",
+    ),
 )
 def test_every_command_says_what_it_does(command):
     done = CliRunner().invoke(main, [*command.split(), "--help"])

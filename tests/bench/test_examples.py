@@ -3,7 +3,7 @@ import importlib
 
 import pytest
 
-MODULES = ("calibration", "people", "photos", "rounds", "tables")
+MODULES = ("calibration", "people", "photos", "rounds", "sightings", "tables")
 
 
 @pytest.mark.parametrize("name", MODULES)

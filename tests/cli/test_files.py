@@ -18,7 +18,7 @@ from lookwho.core.types import Reason
 from lookwho.files.results import Results
 
 COMMANDS = (
-    *("faces", "compare", "find", "group"),
+    *("faces", "compare", "find", "group", "video"),
     *("serve", "import", "work", "labels", "member", "user", "login-link", "retention", "receipt"),
     *("site", "doctor"),
 )
@@ -74,7 +74,7 @@ def test_every_option_is_explained(command, lookwho):
 
     assert done.status == 0
     assert f" {command} [OPTIONS]" in done.out
-    assert len(options) >= 6 or command not in COMMANDS[:4]
+    assert len(options) >= 6 or command not in COMMANDS[:5]
     assert [option.name for option in options if not option.help] == []
 
 
@@ -95,6 +95,8 @@ def test_the_version_is_told(lookwho):
         ("find", "a.jpg"),
         ("find", "-r", "a.jpg"),
         ("group",),
+        ("video",),
+        ("video", "a.mp4", "--preset", "hasty"),
     ),
 )
 def test_a_wrong_call_is_told_with_how_to_get_help(arguments, lookwho):
@@ -104,13 +106,21 @@ def test_a_wrong_call_is_told_with_how_to_get_help(arguments, lookwho):
     assert "--help' for help" in done.err
 
 
-@pytest.mark.parametrize("command", (("faces",), ("group",), ("find", "-r", "a.jpg")))
-def test_a_folder_without_photos_is_a_wrong_call(command, lookwho, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "what"),
+    (
+        (("faces",), "photo"),
+        (("group",), "photo"),
+        (("find", "-r", "a.jpg"), "photo or video"),
+        (("video",), "video"),
+    ),
+)
+def test_a_folder_without_photos_is_a_wrong_call(command, what, lookwho, tmp_path):
     (tmp_path / "notes.txt").touch()
     done = lookwho(*command, tmp_path)
 
     assert (done.status, done.out) == (2, "")
-    assert f"{tmp_path}: no photo in there" in done.err
+    assert f"{tmp_path}: no {what} in there" in done.err
 
 
 # --- faces ---
@@ -279,6 +289,8 @@ def test_a_person_is_found_best_first(lookwho, samples):
             "distance": "float",
             "probability": "float",
             "same": "bool",
+            "time": "NoneType",
+            "appearances": [],
         }
     ] * 6
     assert [face["distance"] for face in found] == sorted(face["distance"] for face in found)

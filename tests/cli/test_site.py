@@ -134,6 +134,7 @@ def test_a_folder_is_taken_in_and_its_people_are_found(tmp_path, photos):
         "database": "ok",
         "models": "ok",
         "heic": "ok",
+        "video": "ok",
         "folder": "ok",
         "work": "ok",
         "erasures": "ok",

@@ -22,8 +22,10 @@ from lookwho.core.errors import (
     TimedOut,
     WorkerDied,
 )
+from lookwho.core.video import frame_at
 from tests.faces import faces_of, told
 from tests.processes import see_processes, workers
+from tests.videos import PEOPLE, faces_clip
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = packs.settings()
@@ -313,3 +315,23 @@ def test_a_worker_embeds_drawn_boxes_as_one_process_does(photos, analyzer):
 
     assert told(outcome) == told(Outcome(str(path), analyzer.embed(path, boxes), None))
     assert codes([refused, found]) == ["input", None]
+
+
+def test_a_worker_embeds_faces_of_a_video_where_they_are_at_their_time(media, tmp_path, analyzer):
+    clip, labels = faces_clip(tmp_path / "clip.mp4", media, people=PEOPLE[:2], seconds=4)
+    times = tuple((label.start + label.end) / 2 for label in labels)
+    frames = [frame_at(os.fspath(clip), time) for time in times]
+    boxes = np.concatenate([analyzer(frame).boxes[:1] for frame in frames])
+    worker = Worker(SETTINGS)
+    outcome = worker.embed(str(clip), boxes, times=times)
+    refused = worker.embed(str(tmp_path / "gone.mp4"), boxes, times=times)
+    worker.stop()
+
+    assert len(labels) == 2
+    assert outcome.error is None
+    for found, frame, box in zip(outcome.faces, frames, boxes, strict=True):
+        alone = analyzer.embed(frame, box[None])
+        np.testing.assert_allclose(found.embedding, alone.embeddings[0], atol=1e-5)
+    one, other = outcome.faces.embeddings
+    assert one @ other < 0.9
+    assert codes([refused]) == ["file_missing"]

@@ -1,6 +1,7 @@
 import datetime as dt
 import os
 import struct
+import sys
 import tracemalloc
 
 import pytest
@@ -14,6 +15,7 @@ from lookwho.core.inspect import inspect
 from tests.core.test_regions import BOX, assert_is, face, microsoft, mwg, packet
 from tests.exiftool import needs_exiftool, written
 from tests.pictures import ORIENTATION, ROTATED, encode, four_corners, noise, rotated
+from tests.videos import drawn, make_clip
 
 KINDS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "GIF": "gif", "BMP": "bmp"}
 KINDS |= {"AVIF": "avif"} if features.check("avif") else {}
@@ -321,3 +323,37 @@ def test_a_large_file_is_not_held_in_memory(tmp_path, kind):
         tracemalloc.stop()
 
     assert peak < 20_000_000
+
+
+# --- videos ---
+
+
+def test_a_video_is_inspected_without_being_opened(tmp_path, monkeypatch):
+    clip = make_clip(tmp_path / "a.mov", drawn(3), metadata={"title": "Ann"})
+    monkeypatch.setitem(sys.modules, "av", None)
+    said = inspect(clip)
+    assert (said.video, said.format) == (True, "MOV")
+    assert (said.width, said.height, said.orientation) == (0, 0, 1)
+    assert (said.taken_at, said.regions) == (None, ())
+
+
+def test_a_photo_is_no_video(tmp_path):
+    assert not inspect(photo(tmp_path)).video
+
+
+def test_the_file_beside_a_video_says_when_but_not_who(tmp_path):
+    clip = make_clip(tmp_path / "a.mp4", drawn(3))
+    clip.with_suffix(".xmp").write_bytes(dates(exif_DateTimeOriginal="2024-05-04T13:07:59"))
+    assert inspect(clip).taken_at == dt.datetime(2024, 5, 4, 13, 7, 59)
+    clip.with_suffix(".xmp").write_bytes(packet(mwg(face("Ann"))))
+    assert inspect(clip).regions == ()
+
+
+def test_a_large_video_takes_little_memory_to_inspect(tmp_path):
+    path = tmp_path / "a.mkv"
+    path.write_bytes(b"\x1aE\xdf\xa3" + bytes(64 << 20))
+    tracemalloc.start()
+    inspect(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 8 << 20

@@ -11,6 +11,8 @@ from PIL import Image, ImageCms, features
 from lookwho.core.inspect import inspect
 from tests.exiftool import needs_exiftool, written
 from tests.pictures import encode, four_corners, noise
+from tests.videos import drawn as drawn_video
+from tests.videos import make_clip
 
 NAMES = (
     "-XMP-mwg-rs:RegionInfo={AppliedToDimensions={W=96,H=64,Unit=pixel},RegionList=[{"
@@ -335,3 +337,77 @@ def grey_tiff(order, values):
     mark = b"II*\0" if order == "<" else b"MM\0*"
     directory = struct.pack(order + "H", len(fields)) + entries + bytes(4)
     return mark + struct.pack(order + "I", 8 + len(data)) + data + directory
+
+
+# --- videos ---
+
+
+@pytest.mark.parametrize("suffix", (".mp4", ".mov", ".3gp"))
+def test_what_is_said_about_a_video_does_not_count(suffix, tmp_path):
+    codec = "mpeg4" if suffix == ".3gp" else "libx264"
+    plain = make_clip(tmp_path / f"a{suffix}", drawn_video(9), codec=codec, audio=True)
+    others = [
+        make_clip(
+            tmp_path / f"b{suffix}", drawn_video(9), codec=codec, audio=True, index_first=True
+        ),
+        make_clip(
+            tmp_path / f"c{suffix}",
+            drawn_video(9),
+            codec=codec,
+            audio=True,
+            metadata={"title": "Ann", "creation_time": "2024-05-01T10:00:00Z"},
+        ),
+    ]
+    assert {inspect(other).payload for other in others} == {inspect(plain).payload}
+    assert len({other.read_bytes() for other in (plain, *others)}) == 3
+
+
+@needs_exiftool
+def test_names_written_into_a_video_do_not_count(tmp_path):
+    clip = make_clip(tmp_path / "a.mp4", drawn_video(9))
+    copies = written(clip, {"names": [NAMES], "title": ["-Title=Ann"], "turned": ["-Rotation=90"]})
+    assert {"names", "title"} <= set(copies)
+    assert {inspect(copy).payload for copy in copies.values()} == {inspect(clip).payload}
+
+
+@pytest.mark.parametrize("suffix", (".mp4", ".mkv", ".avi", ".mts"))
+def test_another_picture_is_another_video(suffix, tmp_path):
+    payloads = {
+        inspect(make_clip(tmp_path / f"{count}{suffix}", drawn_video(count), codec="mpeg4")).payload
+        for count in (8, 9)
+    }
+    assert len(payloads) == 2
+
+
+def box(name, body, *, wide=False, open_end=False):
+    if wide:
+        return struct.pack(">I4sQ", 1, name, 16 + len(body)) + body
+    return struct.pack(">I4s", 0 if open_end else 8 + len(body), name) + body
+
+
+FTYP = box(b"ftyp", b"isom\0\0\2\0isom")
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    (
+        [box(b"mdat", b"pictures")],
+        [box(b"moov", b"x"), box(b"mdat", b"pictures", wide=True)],
+        [box(b"free", b""), box(b"mdat", b"pictures", open_end=True)],
+        [box(b"mdat", b"pict"), box(b"moof", b"x"), box(b"mdat", b"ures"), b"odd"],
+        [box(b"mdat", b"pictures"), b"\0\0\0\3moov"],
+    ),
+)
+def test_however_the_media_of_a_video_are_cut_up_they_count_the_same(boxes, tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(FTYP + b"".join(boxes))
+    wanted = hashlib.sha256(b"MP4\n" + b"mdat 8\n" + b"pictures").digest()
+    assert inspect(path).payload == wanted
+
+
+@pytest.mark.parametrize("content", (FTYP, FTYP + box(b"mdat", b""), FTYP + b"\xff" * 40))
+def test_a_video_without_media_counts_as_a_whole(content, tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    wanted = hashlib.sha256(b"MP4\nfile %d\n" % len(content) + content).digest()
+    assert inspect(path).payload == wanted

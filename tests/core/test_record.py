@@ -103,11 +103,13 @@ def test_what_is_no_record_is_refused(data):
 @given(
     path=st.binary(min_size=1).filter(lambda path: b"\0" not in path),
     boxes=st.none() | arrays(np.float32, (3, 4), elements=st.floats(-1e4, 1e4, width=32)),
+    times=st.none() | st.tuples(*[st.floats(0, 1e6)] * 3),
 )
-def test_a_question_arrives_as_it_was_asked_whatever_the_path(path, boxes):
-    name, asked = record.asked(record.question(os.fsdecode(path), boxes))
+def test_a_question_arrives_as_it_was_asked_whatever_the_path(path, boxes, times):
+    name, asked, when = record.asked(record.question(os.fsdecode(path), boxes, times))
 
     assert os.fsencode(name) == path
+    assert when == (None if boxes is None else times)
     assert (asked is None) == (boxes is None)
     if boxes is not None:
         np.testing.assert_array_equal(asked, boxes)

@@ -6,7 +6,8 @@ import pytest
 
 from lookwho.core.batch import Outcome
 from lookwho.core.errors import FileMissing
-from lookwho.files.walk import ENDINGS, walk
+from lookwho.files.walk import ENDINGS, VIDEO_ENDINGS, walk
+from tests.videos import make_clip
 
 
 def tree(folder, *names):
@@ -134,3 +135,37 @@ def test_a_photo_in_folders_that_overlap_counts_once(tmp_path):
     found = list(walk([inner, tmp_path, inner / "b.jpg", inner / ".." / "a.jpg"]))
 
     assert found == [str(inner / "b.jpg"), str(tmp_path / "a.jpg")]
+
+
+# --- videos ---
+
+
+def with_videos(folder):
+    return [os.path.relpath(path, folder) for path in walk([folder], videos=True)]
+
+
+@pytest.mark.parametrize("ending", sorted(VIDEO_ENDINGS - {".ts", ".mod", ".264"}))
+def test_videos_are_looked_for_where_they_are_asked_for(ending, tmp_path):
+    tree(tmp_path, f"a{ending}", f"b{ending.upper()}", "c.jpg", "d.txt", f".e{ending}")
+
+    assert with_videos(tmp_path) == [f"a{ending}", f"b{ending.upper()}", "c.jpg"]
+    assert found(tmp_path) == ["c.jpg"]
+
+
+def test_a_program_is_no_video_though_it_is_called_like_one(tmp_path):
+    (tmp_path / "program.ts").write_text("export const answer = 42;\n" * 40)
+    (tmp_path / "go.mod").write_text("module example.org/answer\n")
+    make_clip(tmp_path / "recording.ts", container="mpegts")
+    shutil.copy(tmp_path / "recording.ts", tmp_path / "camera.MOD")
+
+    assert with_videos(tmp_path) == ["camera.MOD", "recording.ts"]
+    # Whatever is named itself is looked at.
+    named = tmp_path / "program.ts"
+    assert list(walk([named], videos=True)) == [str(named)]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_a_pipe_is_not_waited_on(tmp_path):
+    os.mkfifo(tmp_path / "live.ts")
+
+    assert with_videos(tmp_path) == []

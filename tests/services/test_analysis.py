@@ -30,7 +30,7 @@ from lookwho.library.models import (
     Suppression,
     VectorChange,
 )
-from lookwho.services import analysis, portions, work
+from lookwho.services import analysis, crew, portions, work
 from lookwho.services.progress import progress
 from tests.faces import HEIGHT, WIDTH, faces_of
 from tests.work import (
@@ -212,10 +212,12 @@ def test_going_on_leaves_alone_what_is_done_failed_or_held_by_a_job():
 def test_going_on_takes_up_media_that_nobody_planned():
     media = make_media()
     make_media(present=False)
-    make_media(kind="video")
+    video = make_media(kind="video")
 
-    assert analysis.resume() == 1
+    assert analysis.resume() == 2
     assert [job.payload["media"] for job in analyse_jobs()] == [[media.pk]]
+    assert [job.payload["media"] for job in Job.objects.filter(kind="video")] == [video.pk]
+    assert analysis.resume() == 0
 
 
 def test_after_a_change_of_the_preset_everything_can_be_analysed_anew(settings):
@@ -499,7 +501,7 @@ def test_an_item_set_aside_by_a_job_that_is_to_be_cancelled_does_not_wait():
 
 
 def lose(job):
-    return work.free(job.worker)
+    return crew.free(job.worker)
 
 
 def test_nobody_is_charged_when_the_worker_dies_in_a_first_attempt():
@@ -557,7 +559,7 @@ def test_an_expired_lease_is_charged_like_a_dead_worker():
 def test_a_worker_that_stops_charges_nobody():
     media = make_many(2)
     job = job_of(*media, attempts=2)
-    work.stop_worker(job.worker)
+    crew.stop_worker(job.worker)
 
     assert [attempts for *_, attempts in outcomes()] == [0, 0]
 

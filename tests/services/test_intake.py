@@ -26,6 +26,7 @@ from lookwho.library.models import (
 from lookwho.services import intake
 from tests.exiftool import needs_exiftool
 from tests.imports import carried_out, draw, draw_many, imported, named_face, tag
+from tests.videos import drawn, make_clip
 
 pytestmark = pytest.mark.django_db
 
@@ -726,3 +727,78 @@ def test_a_batch_takes_the_same_number_of_queries_however_many_files_it_has(fold
 
     queries(30, 0)  # past the first jobs of an import, which are smaller
     assert queries(3, 1000) == queries(20, 2000)
+
+
+# --- videos ---
+
+
+def a_clip(path, **more):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return make_clip(path, drawn(5, (64, 48)), **more)
+
+
+def test_photos_and_videos_of_one_folder_are_all_found(folder):
+    draw(folder / "a.jpg")
+    a_clip(folder / "b.mp4")
+    a_clip(folder / "c" / "d.MOV")
+    job = imported(folder)
+
+    found = Location.objects.order_by("path").values_list("path", "media__kind", "media__format")
+    assert list(found) == [
+        ("a.jpg", "photo", "JPEG"),
+        ("b.mp4", "video", "MP4"),
+        ("c/d.MOV", "video", "MOV"),
+    ]
+    assert Analysis.objects.count() == 3
+    below = Job.objects.filter(parent=job).values_list("kind", "total")
+    assert sorted(below) == [("analyse", 1), ("video", 1), ("video", 1)]
+
+
+def test_a_video_that_was_moved_or_tagged_is_the_same_video(folder):
+    path = a_clip(folder / "a.mp4", metadata={"title": "One"})
+    imported(folder)
+    media = Media.objects.get()
+    analysed = Analysis.objects.get()
+    path.rename(folder / "b.mp4")
+    a_clip(folder / "c.mp4", metadata={"title": "Another, which is longer"})
+    imported(folder)
+
+    assert Media.objects.get() == media
+    assert Analysis.objects.get() == analysed
+    assert present() == ["b.mp4", "c.mp4"]
+    assert Job.objects.filter(kind="video").count() == 1
+
+
+def test_a_video_that_is_gone_is_missing_and_comes_back_as_it_was(folder):
+    path = a_clip(folder / "a.mp4")
+    draw(folder / "b.jpg")
+    imported(folder)
+    path.rename(folder.parent / "a.mp4")
+    imported(folder)
+    assert not Media.objects.get(kind="video").present
+
+    (folder.parent / "a.mp4").rename(path)
+    imported(folder)
+    assert Media.objects.get(kind="video").present
+    assert Job.objects.filter(kind="video").count() == 1
+
+
+def test_what_is_called_like_a_video_and_is_none_is_among_what_failed(folder):
+    (folder / "a.mp4").write_bytes(b"ID3\4" + bytes(2000))
+    (folder / "b.mkv").touch()
+    imported(folder)
+
+    codes = Location.objects.order_by("path").values_list("error_code", flat=True)
+    assert list(codes) == ["not_an_image", "not_an_image"]
+    assert not Media.objects.exists()
+
+
+def test_few_videos_are_read_before_they_are_registered(folder, monkeypatch):
+    monkeypatch.setattr(intake, "_BATCH_BYTES", 1)
+    for number in range(3):
+        a_clip(folder / f"{number}.mp4", rate=10 + number)
+    seen = []
+    _, job = intake.add_folder(folder, by=None)
+    carried_out(job, beat=lambda done: seen.append(Media.objects.count()))
+
+    assert {1, 2, 3} <= set(seen)

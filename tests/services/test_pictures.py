@@ -1,5 +1,6 @@
 import contextlib
 import io
+import itertools
 import os
 import resource
 import shutil
@@ -9,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ from lookwho.core.errors import (
     ImageTooLarge,
     InputError,
     NotAnImage,
+    NotAVideo,
     StorageReadOnly,
     TimedOut,
     WorkerDied,
@@ -28,7 +31,8 @@ from lookwho.core.render import render
 from lookwho.services import pictures as module
 from lookwho.services.pictures import Pictures
 from tests.children import children, see_children, wait_until
-from tests.pictures import encode, jpeg_of, noise, png_of
+from tests.pictures import assert_looks_like_corners, encode, jpeg_of, noise, png_of
+from tests.videos import drawn, make_clip, sound_only
 
 ONE, OTHER = bytes(range(32)), bytes(range(1, 33))
 BOX = (0.25, 0.25, 0.5, 0.5)
@@ -536,3 +540,69 @@ def test_many_pictures_at_once_take_no_more_processes_than_allowed(photo, tmp_pa
     assert max(most) == 2
     assert len(kept(tmp_path / "cache")) == 30
     assert children() == before
+
+
+# --- videos ---
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """A second and a half in red, and a second in blue."""
+    colours = ((220, 30, 30),) * 37 + ((30, 30, 220),) * 25
+    frames = (np.full((90, 160, 3), colour, np.uint8) for colour in colours)
+    return make_clip(tmp_path_factory.mktemp("films") / "film.mp4", frames, keyframes_every=10)
+
+
+def colour_of(picture):
+    with Image.open(io.BytesIO(picture)) as opened:
+        return np.asarray(opened.convert("RGB")).mean(axis=(0, 1)).round(-2).tolist()
+
+
+RED, BLUE = [200, 0, 0], [0, 0, 200]
+
+
+def test_of_a_video_a_picture_is_shown_that_shows_something(pictures, tmp_path):
+    black = [np.zeros((90, 160, 3), np.uint8)] * 12
+    film = make_clip(tmp_path / "film.mp4", itertools.chain(black, drawn(40, (160, 90))))
+
+    made = pictures.thumbnail(ONE, film, side=320, video=True)
+
+    assert size(made) == (160, 90)
+    with Image.open(io.BytesIO(made)) as picture:
+        assert_looks_like_corners(np.asarray(picture.convert("RGB")))
+
+
+def test_of_a_video_each_time_has_a_picture_of_its_own(pictures, film, tmp_path):
+    red = pictures.crop(ONE, film, box=BOX, time=1.0)
+    blue = pictures.crop(ONE, film, box=BOX, time=2.0)
+    whole = pictures.thumbnail(ONE, film, side=320, video=True, time=2.0)
+
+    assert (colour_of(red), colour_of(blue), colour_of(whole)) == (RED, BLUE, BLUE)
+    names = {path.name for path in kept(tmp_path / "cache")}
+    assert names == {
+        "1-160-25000-25000-50000-50000-t1000.webp",
+        "1-160-25000-25000-50000-50000-t2000.webp",
+        "1-320-t2000.webp",
+    }
+    gone = film.with_name("gone.mp4")
+    assert pictures.crop(ONE, gone, box=BOX, time=2.0) == blue
+
+
+def test_pictures_of_a_video_are_forgotten_at_all_times(pictures, film, tmp_path):
+    pictures.crop(ONE, film, box=BOX, time=1.0)
+    pictures.thumbnail(ONE, film, side=320, video=True)
+
+    pictures.forget(ONE)
+
+    assert kept(tmp_path / "cache") == []
+
+
+@pytest.mark.parametrize("time", (-1, float("nan"), float("inf"), 1e12))
+def test_there_is_no_picture_at_a_time_that_cannot_be(time, pictures, film):
+    with pytest.raises(InputError, match="seconds"):
+        pictures.crop(ONE, film, box=BOX, time=time)
+
+
+def test_a_video_that_cannot_be_shown_is_told(pictures, tmp_path):
+    with pytest.raises(NotAVideo):
+        pictures.thumbnail(ONE, sound_only(tmp_path / "sound.mp4"), side=320, video=True)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lookwho.core import entries
 from lookwho.core.errors import Conflict, ImageTooLarge, Invalid, NotFound, StorageFull
 from lookwho.library.models import (
     Album,
@@ -24,13 +25,14 @@ from lookwho.library.models import (
     Media,
     Upload,
 )
-from lookwho.services import receiving, settling, uploads
+from lookwho.services import receiving, settling, unpacking, uploads
 from lookwho.services.settling import settle, sweep
 from tests.archives import zip_of
 from tests.gallery import draw, make_album, make_collection, make_photo
 from tests.imports import carried_out
 from tests.people import a_user, some_media
 from tests.pictures import encode, noise
+from tests.videos import drawn, make_clip
 
 pytestmark = pytest.mark.django_db
 
@@ -547,3 +549,96 @@ def test_an_archive_whose_job_is_gone_says_so(place, owner):
 
 def _processing(album):
     return Album.objects.get(pk=album.pk).processing
+
+
+# --- videos ---
+
+
+def a_clip(tmp_path, name="clip.mp4"):
+    return make_clip(tmp_path / name, drawn(5, (64, 48))).read_bytes()
+
+
+def taken_in(upload):
+    """What became of a video once its job was done."""
+    job = Job.objects.get(pk=upload.job_id, kind=Job.Kind.UNPACK)
+    unpacking.run_unpack(job, beat=lambda done: None)
+    upload.refresh_from_db()
+    return upload
+
+
+def test_a_video_that_comes_in_pieces_joins_its_album(place, owner, tmp_path):
+    album, data = make_album(), a_clip(tmp_path)
+    upload = receiving.begin(owner, album, "clip.mp4", len(data))
+    for at in range(0, len(data), 1000):
+        assert receiving.offset_of(upload) == at
+        receiving.append(upload, at, [data[at : at + 1000]])
+    receiving.finish(upload)
+    assert upload.state == "unpacking"  # nobody waits in a browser while it is read
+    taken_in(upload)
+    import_all()
+
+    assert (upload.state, upload.kept, upload.known) == ("done", 1, 0)
+    media = Media.objects.get()
+    assert (media.kind, media.format) == ("video", "MP4")
+    assert AlbumItem.objects.get().album == album
+    assert not receiving.part_of(upload.uuid).exists()
+    assert Location.objects.get().file.read_bytes() == data
+
+
+def test_a_video_that_its_album_has_is_told_as_known(place, owner, tmp_path):
+    album, data = make_album(), a_clip(tmp_path)
+    taken_in(sent(owner, album, "a.mp4", data))
+    import_all()
+    again = taken_in(sent(owner, album, "b.mp4", data))
+
+    assert (again.state, again.kept, again.known) == ("done", 0, 1)
+    assert Location.objects.count() == 1
+
+
+def test_a_video_that_was_cancelled_meanwhile_is_not_taken_in(place, owner, tmp_path):
+    upload = sent(owner, make_album(), "a.mp4", a_clip(tmp_path))
+    job = Job.objects.get(pk=upload.job_id)
+    receiving.cancel(upload)
+    unpacking.run_unpack(job, beat=lambda done: None)
+
+    assert not imports().exists()
+    upload.refresh_from_db()
+    assert upload.state == "cancelled"
+
+
+def test_how_large_a_video_may_be_is_a_setting(place, owner, settings):
+    settings.VIDEO_BYTES = 2_000_000
+    with pytest.raises(ImageTooLarge, match="3 million bytes, and at most 2 million"):
+        receiving.begin(owner, None, "party.MOV", 3_000_000)
+    receiving.begin(owner, None, "party.MOV", 1_900_000)
+    receiving.begin(owner, None, "photo.jpg", 3_000_000)
+
+
+def test_a_video_under_the_name_of_a_photo_has_the_limit_of_videos(
+    place, owner, settings, tmp_path
+):
+    data = a_clip(tmp_path)
+    settings.VIDEO_BYTES = len(data) - 1
+    upload = sent(owner, None, "a.jpg", data)
+
+    assert (upload.state, upload.error_code) == ("failed", "image_too_large")
+
+
+def test_videos_in_an_archive_join_the_album_with_its_photos(place, owner, tmp_path):
+    album = make_album()
+    files = [("a.jpg", photo()), ("b.mp4", a_clip(tmp_path)), ("c.mkv", a_clip(tmp_path, "c.mkv"))]
+    taken_in(sent(owner, album, "party.zip", zip_of(files)))
+    import_all()
+
+    kinds = sorted(album.media.values_list("kind", "format"))
+    assert kinds == [("photo", "JPEG"), ("video", "MKV"), ("video", "MP4")]
+
+
+def test_a_video_in_an_archive_may_be_larger_than_any_photo(place, owner, settings, tmp_path):
+    settings.VIDEO_BYTES = 100
+    files = [("a.jpg", photo()), ("b.mp4", a_clip(tmp_path))]
+    upload = taken_in(sent(owner, make_album(), "party.zip", zip_of(files)))
+
+    assert (upload.kept, [each["name"] for each in upload.refused]) == (1, ["b.mp4"])
+    assert receiving.largest("b.MP4") == 100
+    assert receiving.largest("a.jpg") == entries.MAX_FILE

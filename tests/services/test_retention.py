@@ -1,3 +1,4 @@
+import os
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from lookwho.library.models import (
     Setting,
     Share,
     Upload,
+    Video,
 )
 from lookwho.services import accounts, options, retention
 from tests.gallery import make_photo
@@ -26,8 +28,10 @@ NOW = timezone.now()
 
 @pytest.fixture(autouse=True)
 def selfies(settings, tmp_path):
-    settings.SELFIES = tmp_path / "selfies"
-    settings.SELFIES.mkdir()
+    for name in ("SELFIES", "PROXIES", "MONTAGES"):
+        folder = tmp_path / name.lower()
+        folder.mkdir()
+        setattr(settings, name, folder)
     return settings.SELFIES
 
 
@@ -40,8 +44,14 @@ def share(**more):
     return Share.objects.create(kind="album", token_hash=bytes([number]) * 32, **more)
 
 
+def used(path, days):
+    """A file that was last used so many days ago."""
+    path.write_bytes(b"video")
+    os.utime(path, (ago(days).timestamp(),) * 2)
+
+
 @pytest.fixture
-def kept(selfies):
+def kept(selfies, settings):
     """Of each kind two things: one that goes today, and one that does not yet."""
     user, quiet = a_user("member", last_login=NOW), a_user("member")
     type(quiet).objects.filter(pk=quiet.pk).update(date_joined=ago(500), last_login=ago(400))
@@ -76,6 +86,12 @@ def kept(selfies):
     Job.objects.create(kind="analyse", state="done", finished_at=ago(40), parent=whole)
     for _ in range(2):
         Job.objects.create(kind="group", state="done", finished_at=ago(40))
+    for days in (31, 29):
+        video = Video.objects.create(media=make_photo(kind="video"), proxy="ready")
+        used(settings.PROXIES / f"{video.media.payload_hash.hex()}.mp4", days)
+    for days in (8, 6):
+        made = Job.objects.create(kind="montage", state="failed", finished_at=ago(days))
+        used(settings.MONTAGES / f"{made.uuid.hex}.webm", days)
     # A guest who was told to be kept until tomorrow, by a link that has long expired.
     link = share(expires_at=ago(300))
     for number, until in enumerate((NOW + timedelta(days=1), ago(2))):
@@ -96,6 +112,8 @@ GOES = {
     "links": 3,
     "uploads": 1,
     "jobs": 5,
+    "copies": 1,
+    "montages": 1,
     "sessions": 1,
 }
 
@@ -129,7 +147,7 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(kept, selfies):
     assert sorted(path.name for path in selfies.iterdir()) == files
 
 
-def test_what_was_said_to_go_goes_and_nothing_else(kept, selfies):
+def test_what_was_said_to_go_goes_and_nothing_else(kept, selfies, settings):
     assert counts(retention.run(now=NOW)) == GOES
 
     assert set(counts(retention.run(now=NOW)).values()) == {0}
@@ -150,6 +168,9 @@ def test_what_was_said_to_go_goes_and_nothing_else(kept, selfies):
     assert Job.objects.filter(kind="group").count() == 1
     assert Job.objects.filter(kind="analyse").count() == 1
     assert Session.objects.count() == 1
+    assert sorted(Video.objects.values_list("proxy", flat=True)) == ["none", "ready"]
+    assert len(list(settings.PROXIES.iterdir())) == 1
+    assert len(list(settings.MONTAGES.iterdir())) == 1
 
 
 def test_an_owner_decides_for_how_long(kept):

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from lookwho.core.errors import BrokenImage, NotFound, StaleTicket, StorageFull, WorkerDied
 from lookwho.library.models import Analysis, Job, Worker
-from lookwho.services import analysis, processes, work
+from lookwho.services import analysis, crew, processes, work
 from tests.children import see_children
 from tests.work import (
     asleep,
@@ -313,10 +313,10 @@ def test_a_dead_worker_s_jobs_wait_again_at_once_and_no_others():
     work.claim(alive, ["group"])
     work.claim(dead, ["group"])
 
-    assert work.free(dead) == 2
+    assert crew.free(dead) == 2
     assert states(*jobs) == ["waiting", "leased", "waiting"]
     assert Worker.objects.get(pk=dead.pk).stopped_at is not None
-    assert work.free(dead) == 0
+    assert crew.free(dead) == 0
 
 
 def test_a_worker_that_stops_gives_its_jobs_back_and_no_attempt_is_counted():
@@ -324,7 +324,7 @@ def test_a_worker_that_stops_gives_its_jobs_back_and_no_attempt_is_counted():
     worker = make_worker()
     work.claim(worker, ["group"])
 
-    assert work.stop_worker(worker) == 1
+    assert crew.stop_worker(worker) == 1
     row = Job.objects.get()
     assert (row.state, row.attempts) == ("waiting", 0)
     assert Worker.objects.get().stopped_at is not None
@@ -345,7 +345,7 @@ def test_a_sweep_frees_what_dead_processes_of_this_machine_had():
             work.claim(worker, ["group"])
         dead.kill()
         dead.wait()
-        freed = work.sweep()
+        freed = crew.sweep()
 
     assert freed == 2
     assert states(*jobs) == ["waiting", "leased", "waiting", "leased"]
@@ -355,14 +355,14 @@ def test_a_sweep_forgets_workers_that_were_not_seen_for_a_month():
     now = timezone.now()
     make_worker(seen_at=now - timedelta(days=31))
     kept = make_worker(seen_at=now - timedelta(days=29))
-    work.sweep(now=now)
+    crew.sweep(now=now)
 
     assert list(Worker.objects.all()) == [kept]
 
 
 def test_a_registered_worker_is_this_process_and_is_seen():
-    worker = work.register_worker(["group"])
-    work.see(worker, now=worker.seen_at + SOON)
+    worker = crew.register_worker(["group"])
+    crew.see(worker, now=worker.seen_at + SOON)
 
     row = Worker.objects.get()
     assert processes.is_dead(row.pid, row.born) is False
@@ -418,7 +418,7 @@ def test_a_job_whose_workers_keep_dying_fails_in_the_end():
     make_job()
     for _ in range(work.MOST_ATTEMPTS):
         assert states(*Job.objects.all()) == ["waiting"]
-        work.free(claimed().worker)
+        crew.free(claimed().worker)
 
     row = Job.objects.get()
     assert (row.state, row.error_code) == ("failed", WorkerDied.code)
@@ -430,7 +430,7 @@ def test_a_job_that_gets_further_each_time_may_be_lost_as_often_as_it_likes():
     for step in range(3 * work.MOST_ATTEMPTS):
         job = claimed()
         work.heartbeat(job.pk, job.ticket, done=step + 1)
-        work.free(job.worker)
+        crew.free(job.worker)
 
     assert states(*Job.objects.all()) == ["waiting"]
 
@@ -440,7 +440,7 @@ def test_a_job_that_stays_where_it_is_does_not_count_its_attempts_afresh():
     for _ in range(work.MOST_ATTEMPTS + 1):
         job = claimed()
         work.heartbeat(job.pk, job.ticket, done=1)
-        work.free(job.worker)
+        crew.free(job.worker)
         if Job.objects.get().state == "failed":
             break
 
@@ -481,7 +481,7 @@ def test_cancelling_an_import_ends_what_waits_and_asks_what_is_being_done():
     (
         lambda job: work.give_back(job.pk, job.ticket),
         lambda job: work.fail(job.pk, job.ticket, UNEXPECTED, retry_in=SOON),
-        lambda job: work.free(job.worker),
+        lambda job: crew.free(job.worker),
         lambda job: work.claim(make_worker(), ["group"], now=later(job)),
     ),
 )
@@ -569,8 +569,8 @@ def test_failures_are_analysed_again_all_or_some():
     analysis.record_faces(job.pk, job.ticket, [*results, (media[2].pk, found((0, 0, 50, 50)))])
     work.finish(job.pk, job.ticket)
 
-    assert work.retry_failures([media[1].pk, media[2].pk]) == 1
-    assert work.retry_failures() == 1
+    assert analysis.retry_failures([media[1].pk, media[2].pk]) == 1
+    assert analysis.retry_failures() == 1
     again = [claimed("analyse").payload["media"] for _ in range(2)]
     assert again == [[media[1].pk], [media[0].pk]]
     assert sorted(Analysis.objects.values_list("media", "state", "error_code")) == sorted(
@@ -578,4 +578,4 @@ def test_failures_are_analysed_again_all_or_some():
         for each, state in zip(media, ("waiting", "waiting", "done"), strict=True)
     )
     with transaction.atomic():
-        assert work.retry_failures() == 0
+        assert analysis.retry_failures() == 0

@@ -27,9 +27,21 @@ MORE_FOR_OWNERS = {
     "photos",
     "photos/<uuid:uuid>",
     "privacy",
+    "videos",
+    "videos/<uuid:uuid>",
 }
 # Looked at in the dark, too: they show all that has a colour of its own.
-DARK = {"me", "people", "photos/<uuid:uuid>", "review", "progress", "sign-in", "g/<str:token>"}
+DARK = {
+    "me",
+    "people",
+    "photos/<uuid:uuid>",
+    "review",
+    "progress",
+    "sign-in",
+    "g/<str:token>",
+    "videos",
+    "videos/<uuid:uuid>",
+}
 NO_PAGES = ("api/", "docs")  # the latter is drawn by Swagger
 SHOTS = os.environ.get("LOOKWHO_SHOTS")  # a folder for pictures of what was looked at
 

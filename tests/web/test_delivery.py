@@ -11,14 +11,25 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
-from lookwho.library.models import Collection, Embedding, Guest, Location, Reference, Share
-from lookwho.services import guests, requests, sharing
+from lookwho.library.models import (
+    AlbumItem,
+    Collection,
+    Embedding,
+    Guest,
+    Location,
+    Reference,
+    Share,
+    Video,
+)
+from lookwho.services import guests, places, requests, sharing
 from lookwho.services.pictures import Pictures
 from lookwho.web import delivery
-from lookwho.web.delivery import original_url, picture_url
+from lookwho.web.delivery import film_url, original_url, picture_url
+from tests.films import a_video
 from tests.gallery import draw, make_album, make_collection, make_pack, make_photo, near
 from tests.people import a_user
-from tests.pictures import encode, four_corners
+from tests.pictures import assert_looks_like_corners, encode, four_corners
+from tests.videos import make_clip
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +43,7 @@ def maker(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _own_folder(monkeypatch, maker, settings, tmp_path):
-    monkeypatch.setattr(delivery, "maker", lambda: maker)
+    monkeypatch.setattr(places, "maker", lambda: maker)
     settings.SELFIES = tmp_path / "selfies"
     cache.clear()
 
@@ -332,3 +343,96 @@ def test_nobody_needs_to_be_signed_in_and_being_so_changes_nothing(share, photo,
     assert member.get(picture_url(photo.uuid, 320, share=share)).status_code == 200
     sharing.revoke(share.created_by, share.uuid)
     assert refused(member, picture_url(photo.uuid, 320, share=share))
+
+
+# --- videos ---
+
+
+@pytest.fixture
+def film(album, tmp_path, settings):
+    """A video that says where it was filmed, in the album of the link; no copy is made yet."""
+    settings.PROXIES = tmp_path / "proxies"
+    settings.PROXIES.mkdir()
+    told = {"location": "+52.1-004.5/"}
+    (tmp_path / "films").mkdir()
+    media = a_video(path=make_clip(tmp_path / "films" / "film.mov", metadata=told), plays=False)
+    media.format = "MOV"
+    media.save(update_fields=["format"])
+    AlbumItem.objects.create(album=album, media=media)
+    return media
+
+
+@pytest.fixture
+def copied(film, settings, tmp_path):
+    """The same with a copy for browsers."""
+    clip = make_clip(tmp_path / "copy.mp4")
+    clip.rename(settings.PROXIES / f"{bytes(film.payload_hash).hex()}.mp4")
+    Video.objects.update(proxy="ready")
+    return film
+
+
+def test_of_a_video_a_picture_is_delivered(client, share, film):
+    answer = client.get(picture_url(film.uuid, 320, share=share))
+
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/webp")
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        assert_looks_like_corners(np.asarray(picture.convert("RGB")))
+
+
+def test_a_video_is_played_from_its_copy_in_parts(client, share, copied, settings):
+    (path,) = settings.PROXIES.iterdir()
+    data = path.read_bytes()
+
+    address = film_url(copied, share=share)
+    whole = client.get(address)
+    part = client.get(address, headers={"Range": "bytes=100-199"})
+
+    assert (whole.status_code, body(whole), whole["Content-Type"]) == (200, data, "video/mp4")
+    assert whole["Accept-Ranges"] == "bytes"
+    assert whole["Cache-Control"] == "private, no-store"
+    assert (part.status_code, body(part)) == (206, data[100:200])
+    assert part["Content-Range"] == f"bytes 100-199/{len(data)}"
+    again = client.get(address, headers={"Range": "bytes=0-9", "If-Range": '"another"'})
+    assert (again.status_code, body(again)) == (200, data)
+
+
+def test_a_video_without_a_copy_is_not_delivered(client, share, film):
+    assert film_url(film, share=share) == ""
+
+
+def test_a_copy_that_is_gone_is_told_and_the_original_is_not_given(client, share, copied, settings):
+    address = film_url(copied, share=share)
+    for path in settings.PROXIES.iterdir():
+        path.unlink()
+
+    answer = client.get(address)
+
+    assert answer.status_code == 404
+    assert "try again later" in answer.content.decode()
+
+
+def test_a_video_is_kept_without_what_its_file_says(client, share, film, settings, tmp_path):
+    assert client.get(original_url(film.uuid, share=share)).status_code == 404
+
+    make_clip(tmp_path / "copy.mp4").rename(
+        settings.PROXIES / f"{bytes(film.payload_hash).hex()}.mp4"
+    )
+    Video.objects.update(proxy="ready")
+    answer = client.get(original_url(film.uuid, share=share))
+
+    data = body(answer)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "video/mp4")
+    assert "film.mp4" in unquote(answer["Content-Disposition"])
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert b"52.1" not in data
+
+
+def test_a_link_that_ended_plays_nothing(client, share, copied):
+    address = film_url(copied, share=share)
+    sharing.revoke(a_user("owner"), share.uuid)
+
+    assert refused(client, address)
+
+
+def test_a_guest_of_their_own_photos_is_played_nothing_else(client, mine, guest, copied):
+    assert refused(client, film_url(copied, share=mine, guest=guest))

@@ -499,7 +499,7 @@ def test_a_video_has_no_faces_to_draw_but_people_who_do_not_show(as_owner):
     (video,) = some_media(1)
     Media.objects.update(kind=Media.Kind.VIDEO)
 
-    told = as_owner.get(page(video)).content.decode()
+    told = as_owner.get(page(video), follow=True).content.decode()
 
     assert "Someone is missing" not in told
     assert "No visible face" in told

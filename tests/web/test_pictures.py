@@ -8,10 +8,11 @@ from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from lookwho.library.models import Album, AlbumItem, Collection, Location, Media, Person
-from lookwho.services import drawing
+from lookwho.services import drawing, places
 from lookwho.services.pictures import Pictures
-from lookwho.web import pictures
+from tests.filmed import a_video
 from tests.people import a_user, some_faces, some_media
+from tests.videos import make_clip
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +26,7 @@ def maker(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _own_folder(monkeypatch, maker):
-    monkeypatch.setattr(pictures, "maker", lambda: maker)
+    monkeypatch.setattr(places, "maker", lambda: maker)
 
 
 @pytest.fixture
@@ -267,3 +268,75 @@ def test_nobody_who_does_not_show_has_a_picture(client):
 
     assert (answer.status_code, answer["Content-Type"]) == (404, "text/plain; charset=utf-8")
     assert "no face of theirs shows" in answer.content.decode()
+
+
+@pytest.fixture
+def film(folder, tmp_path):
+    """A video of one second in red, and one in blue."""
+    red, blue = (np.full((64, 96, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
+    make_clip(tmp_path / "film.mp4", [red] * 25 + [blue] * 25)
+    media = a_video(width=96, height=64, duration=2, format="MP4")
+    Location.objects.create(collection=folder, media=media, path="film.mp4")
+    return media
+
+
+def test_of_a_video_the_whole_picture_in_which_a_face_is_may_be_asked_for(as_owner, film):
+    address = f"/pictures/{film.uuid}/320.webp"
+    red, blue = some_faces(2, media=[film, film])
+    for face, time in ((red, 0.5), (blue, 1.5)):
+        face.time = time
+        face.save()
+    answers = [as_owner.get(f"{address}?face={face.uuid}") for face in (red, blue)]
+    colours = [np.asarray(Image.open(io.BytesIO(answer.content))) for answer in answers]
+
+    assert [int(np.argmax(colour.mean(axis=(0, 1)))) for colour in colours] == [0, 2]
+    assert answers[0]["ETag"] != answers[1]["ETag"]
+    for wrong in ("nonsense", uuid4(), some_faces(1)[0].uuid):
+        assert as_owner.get(f"{address}?face={wrong}").status_code == 404
+
+
+def test_who_may_not_see_a_face_does_not_get_the_picture_it_is_in(client, member, film):
+    Collection.objects.update(policy="open")
+    (face,) = some_faces(1, media=[film], time=1.5)
+    client.force_login(member)
+
+    assert client.get(f"/pictures/{film.uuid}/320.webp").status_code == 200
+    assert client.get(f"/pictures/{film.uuid}/320.webp?face={face.uuid}").status_code == 404
+
+
+def test_a_face_of_a_video_is_cut_out_at_its_time(as_owner, film):
+    red, blue = some_faces(2, media=[film, film])
+    for face, time in ((red, 0.5), (blue, 1.5)):
+        face.time = time
+        face.save()
+
+    answers = [as_owner.get(f"/faces/{face.uuid}/160.webp") for face in (red, blue)]
+
+    means = [np.asarray(opened(answer)).mean(axis=(0, 1)) for answer in answers]
+    assert [int(np.argmax(mean)) for mean in means] == [0, 2]
+    assert answers[0]["ETag"] != answers[1]["ETag"]
+
+
+@pytest.mark.parametrize("album", (None, {"hidden": True}, {}))
+def test_of_a_video_everybody_sees_what_they_would_of_a_photo(client, member, film, album):
+    (face,) = some_faces(1, media=[film], time=0.5)
+    if album is not None:
+        in_album(film, **album)
+    client.force_login(member)
+
+    answers = [client.get(each) for each in addresses(film, face)]
+
+    expected = [200, 200, 200, 404] if album == {} else [404] * 4
+    assert [answer.status_code for answer in answers] == expected
+    if album == {}:
+        assert answers[2]["Content-Type"] == "video/mp4"
+        assert b"".join(answers[2].streaming_content)
+
+
+def test_a_video_that_cannot_be_read_is_told_in_words(as_owner, film, tmp_path):
+    (tmp_path / "film.mp4").write_bytes(b"no video any more")
+    Media.objects.filter(pk=film.pk).update(payload_hash=bytes(32))
+
+    answer = as_owner.get(f"/pictures/{film.uuid}/640.webp")
+
+    assert (answer.status_code, answer["Content-Type"]) == (422, "text/plain; charset=utf-8")

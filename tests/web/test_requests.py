@@ -8,9 +8,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from lookwho.library.models import Collection, Embedding, Media, Reference, Request
-from lookwho.services import guests, requests, sharing
+from lookwho.services import guests, places, requests, sharing
 from lookwho.services.pictures import Pictures
-from lookwho.web import pictures as served
 from lookwho.web import requests as pages
 from tests.gallery import draw, make_album, make_collection, make_pack, make_photo
 from tests.people import a_user
@@ -30,8 +29,7 @@ def maker(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _own_folders(monkeypatch, maker, settings, tmp_path):
-    monkeypatch.setattr(served, "maker", lambda: maker)
-    monkeypatch.setattr(pages, "maker", lambda: maker)
+    monkeypatch.setattr(places, "maker", lambda: maker)
     settings.SELFIES = tmp_path / "selfies"
     cache.clear()
 

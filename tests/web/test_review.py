@@ -183,6 +183,16 @@ def test_where_nothing_is_left_that_is_said(as_owner):
     assert "data-again" in page
 
 
+def test_of_a_face_in_a_video_the_picture_is_shown_in_which_it_is(as_owner):
+    ann, _ = a_person("Ann")
+    face = a_doubt(ann)
+    Face.objects.filter(pk=face.pk).update(time=12.5)
+    page = shown(as_owner)
+
+    assert f"{reverse('picture', args=[face.media.uuid, 1600])}?face={face.uuid}" in page
+    assert '<svg class="around"' in page
+
+
 def test_where_others_have_the_last_questions_that_is_said(as_owner, client):
     a_group(3)
     shown(as_owner)

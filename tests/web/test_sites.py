@@ -7,9 +7,8 @@ import pytest
 
 from lookwho.core.inspect import inspect
 from lookwho.library.models import Album, Analysis, Collection, Job, Location, Media, SiteAccount
-from lookwho.services import site_client, site_import, site_visits, sites
+from lookwho.services import places, site_client, site_import, site_visits, sites
 from lookwho.services.pictures import Pictures
-from lookwho.web import pictures
 from tests.concrexit import MIA, TOKEN, members_site
 from tests.people import a_user
 
@@ -145,7 +144,7 @@ def test_owners_find_the_page_from_welcome(as_owner, client):
 @pytest.fixture
 def maker(tmp_path, monkeypatch):
     made = Pictures(tmp_path / "pictures", processes=1)
-    monkeypatch.setattr(pictures, "maker", lambda: made)
+    monkeypatch.setattr(places, "maker", lambda: made)
     yield made
     made.close()
 

@@ -26,7 +26,7 @@ def command(pid):
 
 
 def analysers(pid):
-    return [each for each in below(pid) if '["reference", "embed", "analyse"]' in command(each)]
+    return [each for each in below(pid) if '["reference", "embed", "analyse"],' in command(each)]
 
 
 def engines(pid):

@@ -6,7 +6,7 @@ import pytest
 
 from lookwho.core.errors import WorkerDied
 from lookwho.library.models import Analysis, Embedding, Face, Job, VectorChange
-from lookwho.services import analysis, intake, work
+from lookwho.services import analysis, intake
 from lookwho.services.progress import progress
 from tests.children import see_children
 from tests.workers.processes import analysers, below, engines, is_gone, kill, until
@@ -63,7 +63,7 @@ def test_an_import_in_which_everything_keeps_dying_ends_like_one_that_nobody_dis
     # whoever asks for it it is tried again.
     failed = Analysis.objects.filter(state="failed")
     assert set(failed.values_list("error_code", "attempts")) <= {(WorkerDied.code, 3)}
-    work.retry_failures()
+    analysis.retry_failures()
     until(lambda: progress(job.pk).over and settled() == PHOTOS, seconds=600)
     parent.terminate()
     parent.wait(30)

@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 
 from lookwho.core.errors import Cancelled, FileMissing, StaleTicket
-from lookwho.library.models import Analysis, Face, Fit, Job, Location
+from lookwho.core.video import frame_at
+from lookwho.library.models import Analysis, Face, Fit, Job, Location, Video
 from lookwho.library.paths import escaped
 from lookwho.services import drawing, embedding, faces, portions, work
+from lookwho.services.tracks import split_tracks
 from lookwho.workers.attempt import Attempt
 from lookwho.workers.kinds import carry_out, tidy
 from tests.children import see_children
+from tests.filmed import a_cast, a_track, faces_in, somebody, store
 from tests.people import a_user
 from tests.processes import workers as engines
+from tests.videos import PEOPLE, faces_clip
 from tests.work import claimed, make_analyse_job, make_collection, make_job, make_media
 
 pytestmark = pytest.mark.django_db
@@ -305,3 +309,29 @@ def test_learning_is_carried_out_and_leaves_figures(engine):
     carry_out(attempt_at(claimed("learn"), engine))
 
     assert Fit.objects.get().figures["verdict"] == "too_few"
+
+
+def test_a_face_whose_stretches_were_changed_is_recognised_by_the_pictures_that_are_left(
+    media, tmp_path, engine, analyzer
+):
+    """A video in which two people were taken for one until somebody put them apart."""
+    path, labels = faces_clip(tmp_path / "clip.mp4", media, people=PEOPLE[:2], seconds=4)
+    times = [(label.start + label.end) / 2 for label in labels]
+    alone = [analyzer(frame_at(os.fspath(path), time)) for time in times]
+    size = np.array([alone[0].width, alone[0].height] * 2)
+    video = make_media(path, kind="video", width=alone[0].width, height=alone[0].height)
+    Video.objects.create(media=video)
+    seen = [
+        a_track(label.start, label.end, faces.boxes[0] / size, vector=faces.embeddings[0])
+        for label, faces in zip(labels, alone, strict=True)
+    ]
+    store(video, a_cast(somebody(alone[0].embeddings[0], *seen)))
+    (both,) = faces_in(video)
+    split_tracks(a_user(), both.tracks.order_by("start")[1:])
+    carry_out(attempt_at(claimed("embed"), engine))
+
+    found = [np.frombuffer(face.embeddings.get().vector, "<f4") for face in faces_in(video)]
+    cosines = np.array([[vector @ each.embeddings[0] for each in alone] for vector in found])
+    assert cosines.diagonal().min() > 0.99
+    assert cosines[0, 1] < 0.95
+    assert all(len(face.landmarks) == 5 for face in faces_in(video))

@@ -19,6 +19,7 @@ from tests.workers.processes import analysers, below, command, engines, is_gone,
 pytestmark = [pytest.mark.usefixtures("outside"), see_children]
 
 ME = os.getpid()
+ANALYSER = ["reference", "embed", "analyse", "join", "video", "segment"]
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def test_a_pool_has_analysers_and_a_clerk_that_say_what_they_do(pool):
 
     kinds = sorted(Worker.objects.values_list("kinds", flat=True))
     clerk = ["import", "site", "unpack", "group", "erase", "names", "mail", "learn"]
-    assert kinds == [clerk] + 2 * [["reference", "embed", "analyse"]]
+    assert kinds == [[*clerk, "proxy", "montage"], ANALYSER, ANALYSER]
     assert sorted(Worker.objects.values_list("pid", flat=True)) == sorted(running.pids)
 
 
@@ -101,9 +102,7 @@ def test_a_pool_can_do_without_a_clerk(pool):
     running = pool(1, clerk=False)
     until(lambda: Worker.objects.exists(), running.watch_once)
 
-    assert list(Worker.objects.values_list("kinds", flat=True)) == [
-        ["reference", "embed", "analyse"]
-    ]
+    assert list(Worker.objects.values_list("kinds", flat=True)) == [ANALYSER]
 
 
 @pytest.mark.parametrize("which", (analysers, engines))

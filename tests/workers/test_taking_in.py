@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from lookwho.core.errors import WorkerDied
 from lookwho.library.models import Album, Analysis, Job, Upload
-from lookwho.services import receiving, watches, work
+from lookwho.services import crew, receiving, watches, work
 from lookwho.workers import kinds
 from lookwho.workers.loop import TEND, Loop
 from lookwho.workers.pool import CLERK
@@ -92,7 +92,7 @@ def test_an_archive_whose_worker_dies_each_time_fails_and_hides_no_album(worker)
     for _ in range(work.MOST_ATTEMPTS):
         job = work.claim(make_worker(), [Job.Kind.UNPACK])
         assert processing(album)
-        work.free(job.worker)
+        crew.free(job.worker)
     assert Job.objects.get().state == "failed"
     worker._tidy()
 

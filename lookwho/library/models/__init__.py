@@ -9,7 +9,6 @@ from lookwho.library.models.faces import (
     Pack,
     Region,
     Suppression,
-    Track,
     VectorChange,
 )
 from lookwho.library.models.labelling import Label, Project, Release, Task
@@ -37,6 +36,7 @@ from lookwho.library.models.members import (
 from lookwho.library.models.people import Decision, DecisionFace, Person
 from lookwho.library.models.review import Answer, Audit, Claim
 from lookwho.library.models.settings import Setting
+from lookwho.library.models.videos import Segment, Track, Video
 from lookwho.library.models.work import Job, Worker
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "Release",
     "Request",
     "SearchLog",
+    "Segment",
     "Setting",
     "Share",
     "SiteAccount",
@@ -82,6 +83,7 @@ __all__ = [
     "Upload",
     "User",
     "VectorChange",
+    "Video",
     "Watch",
     "Worker",
 ]

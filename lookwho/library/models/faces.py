@@ -61,19 +61,8 @@ class Analysis(models.Model):
         indexes = (models.Index(fields=["state", "finished_at"], name="analysis_state"),)
 
 
-class Track(models.Model):
-    """The same face followed through a stretch of one video; times in seconds."""
-
-    id: int
-    media_id: int
-    media = models.ForeignKey(Media, models.CASCADE, related_name="tracks")
-    pack = models.ForeignKey(Pack, models.CASCADE, related_name="+")
-    start = models.FloatField()
-    end = models.FloatField()
-
-
 class Face(models.Model):
-    """One face in one medium."""
+    """One face in one medium; of a video the best picture of one person in it."""
 
     class Source(models.TextChoices):
         """Who found it."""
@@ -90,7 +79,6 @@ class Face(models.Model):
     guess_id: int | None
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     media = models.ForeignKey(Media, models.CASCADE, related_name="faces")
-    track = models.ForeignKey(Track, models.CASCADE, null=True, blank=True, related_name="faces")
     time = models.FloatField(null=True, blank=True)  # in a video, in seconds
     x1 = models.FloatField()
     y1 = models.FloatField()

@@ -31,6 +31,11 @@ class Job(models.Model):
         MAIL = "mail"  # {"user": id or "guest": id}: new photos of them, if there are any
         ERASE = "erase"  # {"erasure": id}
         NAMES = "names"  # {"user": id}: take over the names that the files carry
+        VIDEO = "video"  # {"pack": id, "media": id}: read what a video says, and make its segments
+        SEGMENT = "segment"  # {"pack": id, "media": id, "part": n}
+        JOIN = "join"  # {"pack": id, "media": id}: its segments are all settled
+        PROXY = "proxy"  # {"media": id}: make a copy that browsers play
+        MONTAGE = "montage"  # {"user": id, "person": id, "uuid": …}: moments of one person
 
     class State(models.TextChoices):
         """How far it is."""

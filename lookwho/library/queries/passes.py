@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from lookwho.library.models import Job
+from lookwho.library.models import Embedding, Face, Job, Pack
+from lookwho.library.queries import tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,34 @@ def people() -> int | None:
 def began() -> datetime | None:
     """Return when the last pass began: what was said since, it does not know."""
     return _done().values_list("started_at", flat=True).first()
+
+
+def taken(
+    pack: Pack, roots: Mapping[int, int], together: Iterable[tuple[int, int]]
+) -> frozenset[tuple[int, int]]:
+    """Return who is in which medium by a face that has no vector of this pack.
+
+    In a video they are that for each face that is seen at the same time, whose medium is told by
+    its own id, below 0.
+
+    Args:
+        pack: whose vectors are grouped.
+        roots: of people who were merged.
+        together: pairs of faces that are seen at the same time.
+    """
+    theirs = Embedding.objects.filter(pack=pack, face=OuterRef("pk"))
+    others = Face.objects.filter(~Exists(theirs), dismissed=False)
+    others = others.filter(Q(person__isnull=False) | Q(guess__isnull=False))
+    beside = tracks.by_face(together)
+    people: set[tuple[int, int]] = set()
+    told = ("pk", "media_id", "time", "person_id", "guess_id")
+    for face, medium, at, person, guessed in others.values_list(*told):
+        who = person or guessed
+        if at is None:
+            people.add((medium, who))
+        else:
+            people.update((-other, who) for other in beside.get(face, ()))
+    return frozenset((medium, roots.get(who, who)) for medium, who in people)
 
 
 def _done() -> QuerySet[Job]:

@@ -77,12 +77,14 @@ class ShownFace:
         media: the uuid of the photo that it is in.
         day: of the photo.
         probability: that it is this person, 0 to 1; None where a human said so.
+        time: of a video, when the face is there, in seconds.
     """
 
     uuid: UUID
     media: UUID
     day: date
     probability: float | None
+    time: float | None = None
 
     @property
     def percent(self) -> int | None:
@@ -306,10 +308,10 @@ def _seen(scope: Scope, person: Person) -> QuerySet[Face]:
 
 
 def _shown(faces: QuerySet[Face]) -> list[ShownFace]:
-    rows = faces.values_list("uuid", "media__uuid", "media__day", "person", "probability")
+    rows = faces.values_list("uuid", "media__uuid", "media__day", "person", "probability", "time")
     return [
-        ShownFace(uuid, media, day, None if who else probability or 0.0)
-        for uuid, media, day, who, probability in rows
+        ShownFace(uuid, media, day, None if who else probability or 0.0, time)
+        for uuid, media, day, who, probability, time in rows
     ]
 
 

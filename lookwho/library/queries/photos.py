@@ -72,6 +72,7 @@ class Tile:
         taken_at: what the camera's clock said, as if it were UTC.
         duration: of a video, in seconds.
         names: of those in it whose name may be told, in alphabetical order.
+        at: of a video, when somebody is seen in whose list it stands.
     """
 
     uuid: UUID
@@ -81,6 +82,7 @@ class Tile:
     taken_at: datetime
     duration: float | None
     names: tuple[str, ...]
+    at: float | None = None
 
     @property
     def day(self) -> date:

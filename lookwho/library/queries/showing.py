@@ -28,6 +28,7 @@ class ShownFace:
         width: of the photo in pixels, 0 where that is not known.
         height: of the photo.
         probability: of the guess, or None.
+        time: of a video, when the face is there, in seconds.
     """
 
     id: int
@@ -38,6 +39,7 @@ class ShownFace:
     width: int
     height: int
     probability: float | None
+    time: float | None = None
 
 
 def guessed(person: Person) -> Q:
@@ -48,10 +50,10 @@ def guessed(person: Person) -> Q:
 def shown(faces: QuerySet[Face]) -> list[ShownFace]:
     """Return faces as a question shows them."""
     fields = ("pk", "uuid", "media__uuid", "media__day", "x1", "y1", "x2", "y2")
-    rows = faces.values_list(*fields, "media__width", "media__height", "probability")
+    rows = faces.values_list(*fields, "media__width", "media__height", "probability", "time")
     return [
-        ShownFace(pk, uuid, media, day, (x1, y1, x2, y2), width, height, probability)
-        for pk, uuid, media, day, x1, y1, x2, y2, width, height, probability in rows
+        ShownFace(pk, uuid, media, day, (x1, y1, x2, y2), *rest)
+        for pk, uuid, media, day, x1, y1, x2, y2, *rest in rows
     ]
 
 

@@ -60,6 +60,8 @@ def _confirmed(said: _ByVerb, faces: Mapping[int, int], called: _Called, verb: s
     if not rows or Verb.ABSENT in said:
         return ""
     whose = called.all(row.person for row in rows)
+    if _parted(said):
+        return ""  # told with the stretches
     if Verb.DRAW in said:
         return f"said that it is {whose}"
     if Verb.REJECT in said and Verb.MERGE not in said:
@@ -131,8 +133,28 @@ def _cover(said: _ByVerb, faces: Mapping[int, int], called: _Called, verb: str) 
 
 
 def _drawn(said: _ByVerb, faces: Mapping[int, int], called: _Called, verb: str) -> str:
+    if parted := _parted(said):
+        return _moved(said, parted, faces, called)
     rows = said.get(verb, ())
     return ("drew a face" if len(rows) == 1 else f"drew {len(rows):,} faces") if rows else ""
+
+
+def _parted(said: _ByVerb) -> list[Decision]:
+    """Return the decisions that gave stretches of a video to another face: they tell from where."""
+    return [row for row in said.get(Verb.DRAW, ()) if row.text]
+
+
+def _moved(
+    said: _ByVerb, parted: Sequence[Decision], faces: Mapping[int, int], called: _Called
+) -> str:
+    count = sum(faces[row.pk] for row in parted)
+    few = "1 stretch" if count == 1 else f"{count:,} stretches"
+    if Verb.CONFIRM not in said:
+        return f"moved {few} of a video to another face"
+    people = [row.person for row in said[Verb.CONFIRM]]
+    named = any(person and called.named(person) for person in people)
+    whose = called.all(people) if named else "somebody else"
+    return f"said that {few} of a video {'is' if count == 1 else 'are'} {whose}"
 
 
 def _framed(said: _ByVerb, faces: Mapping[int, int], called: _Called, verb: str) -> str:

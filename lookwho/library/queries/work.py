@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -26,7 +26,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from lookwho.core.errors import NotFound
-from lookwho.library.models import Analysis, Collection, Job, Location, Worker
+from lookwho.library.models import Analysis, Collection, Job, Location, Media, Worker
+from lookwho.library.queries.video_work import Estimate, estimate
 from lookwho.library.scope import Scope
 
 OPEN = (Job.State.WAITING, Job.State.LEASED)
@@ -59,8 +60,8 @@ class Import:
     Attributes:
         job: its row, about the walk alone.
         state: how far it is as a whole.
-        done: photos that were analysed or failed.
-        total: photos that are known so far.
+        done: photos and videos that were analysed or failed.
+        total: photos and videos that are known so far.
         title: of the collection.
     """
 
@@ -81,13 +82,14 @@ class Pace:
     """How work as a whole gets on.
 
     Attributes:
-        done: photos analysed of what runs now.
-        total: photos known of it so far.
+        done: photos and videos analysed of what runs now.
+        total: photos and videos known of it so far.
         rate: photos a second, lately.
-        seconds: what is left, at that rate; None where nothing tells.
+        seconds: what is left, at that rate, and for videos; None where nothing tells.
         reading: whether folders are still being read, so that the total grows.
         running: whether anything waits or is being done.
         stuck: whether work waits and no worker was seen lately.
+        videos: how much of videos is still to be looked at.
     """
 
     done: int = 0
@@ -97,14 +99,15 @@ class Pace:
     reading: bool = False
     running: bool = False
     stuck: bool = False
+    videos: Estimate = field(default_factory=Estimate)
 
 
 class Trouble(StrEnum):
     """What failed."""
 
     JOB = "job"
-    MEDIA = "media"  # a photo could not be analysed
-    FILE = "file"  # a file could not be read as a photo
+    MEDIA = "media"  # a photo or a video could not be analysed
+    FILE = "file"  # a file could not be read as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def imports(scope: Scope, *, take: int = 20) -> list[Import]:
     if not scope.everything:
         return []
     jobs = Job.objects.filter(kind=Job.Kind.IMPORT).annotate(
-        open=_below(Count("pk"), state__in=OPEN),
+        open=_below(Count("pk"), state__in=OPEN) + _two_below(state__in=OPEN),
         stopped=_below(Count("pk"), state=Job.State.CANCELLED),
         known=_below(Sum("total")),
         settled=_below(Sum("done")),
@@ -165,15 +168,19 @@ def pace(scope: Scope, *, now: datetime | None = None) -> Pace:
     done = sum(each.done for each in under_way) + again[1]
     total = sum(each.total for each in under_way) + again[0]
     rate = _rate(now)
+    films = estimate(scope, now=now)
+    # A video counts as one of its import, and takes as long as many photos.
+    photos = max(total - done - films.videos, 0)
     due = bool(under_way) or any(when <= now - SILENT for _, _, when in kinds.values())
     return Pace(
         done=done,
         total=total,
         rate=rate,
-        seconds=(total - done) / rate if rate else None,
+        seconds=_seconds(photos, rate, films),
         reading=any(each.state in (State.WAITING, State.READING) for each in under_way),
-        running=bool(under_way) or bool(kinds),
-        stuck=due and not _alive(now).exists(),
+        running=bool(under_way) or bool(kinds) or bool(films.videos),
+        stuck=(due or films.videos > films.unread) and not _alive(now).exists(),
+        videos=films,
     )
 
 
@@ -240,7 +247,7 @@ def failed_jobs(scope: Scope) -> QuerySet[Job]:
 
 
 def unreadable_files(scope: Scope) -> QuerySet[Location]:
-    """Return the files that could not be read as photos."""
+    """Return the files that could not be read as photos or videos."""
     files = Location.objects.filter(media=None, missing_since=None).exclude(error_code="")
     return files if scope.everything else files.none()
 
@@ -269,6 +276,11 @@ _JOBS = {
     Job.Kind.MAIL: "Writing a mail about new photos",
     Job.Kind.SITE: "Reading another website",
     Job.Kind.UNPACK: "Unpacking an archive",
+    Job.Kind.VIDEO: "Reading a video",
+    Job.Kind.SEGMENT: "Looking for faces in a video",
+    Job.Kind.JOIN: "Putting the faces of a video together",
+    Job.Kind.PROXY: "Making a copy of a video that browsers play",
+    Job.Kind.MONTAGE: "Making a montage",
 }
 _SETTLED = (Analysis.State.DONE, Analysis.State.FAILED)
 
@@ -277,6 +289,13 @@ def _below(figure: Count | Sum, **which: object) -> Coalesce:
     """Return a figure of the jobs below each job."""
     children = Job.objects.filter(parent=OuterRef("pk"), **which).order_by().values("parent")
     return Coalesce(Subquery(children.annotate(figure=figure).values("figure")), 0)
+
+
+def _two_below(**which: object) -> Coalesce:
+    """Return how many such jobs are below those below each job: the segments of its videos."""
+    children = Job.objects.filter(parent__parent=OuterRef("pk"), **which).order_by()
+    count = children.values("parent__parent").annotate(figure=Count("pk")).values("figure")
+    return Coalesce(Subquery(count), 0)
 
 
 def _import(job: Job, title: str) -> Import:
@@ -301,11 +320,21 @@ def _state(job: Job, open_below: int, stopped: int) -> State:
 
 def _rate(now: datetime) -> float:
     lately = Analysis.objects.filter(
-        state__in=_SETTLED, finished_at__gte=now - LATELY, finished_at__lte=now
+        state__in=_SETTLED,
+        finished_at__gte=now - LATELY,
+        finished_at__lte=now,
+        media__kind=Media.Kind.PHOTO,
     ).aggregate(count=Count("pk"), first=Min("finished_at"))
     if not lately["count"]:
         return 0.0
     return lately["count"] / max(5.0, (now - lately["first"]).total_seconds())
+
+
+def _seconds(photos: int, rate: float, films: Estimate) -> float | None:
+    """Return how long it takes from now, None where nothing tells."""
+    if films.unread or (photos and not rate) or not (rate or films.videos):
+        return None
+    return (photos / rate if photos else 0.0) + films.needed
 
 
 def _alive(now: datetime) -> QuerySet[Worker]:
@@ -330,7 +359,7 @@ def _of_media(rows: QuerySet[Analysis]) -> list[Failure]:
         Failure(
             Trouble.MEDIA,
             row.media_id,
-            vars(row)["path"] or "a photo that is no longer there",
+            vars(row)["path"] or f"a {row.media.kind} that is no longer there",
             row.error_code,
             row.error,
             row.media.uuid,

@@ -150,6 +150,11 @@ _WORK = {
     Job.Kind.LEARN.value: "learns from what was said",
     Job.Kind.ERASE.value: "overwrites what was erased",
     Job.Kind.MAIL.value: "writes mails about new photos",
+    Job.Kind.VIDEO.value: "reads videos",
+    Job.Kind.SEGMENT.value: "looks at videos",
+    Job.Kind.JOIN.value: "puts videos together",
+    Job.Kind.PROXY.value: "makes copies that browsers play",
+    Job.Kind.MONTAGE.value: "makes films of moments",
 }
 
 

@@ -1,5 +1,8 @@
 // Files and folders that are dropped anywhere on the page.
 
+/** What a video is called; what is inside decides once it is here. */
+export const IS_VIDEO = /\.(mp4|m4v|mov|qt|3gp|3g2|mkv|webm|avi|divx|mts|m2ts|m2t|ts|mpe?g|mpe|m2p|vob|mod|tod|mxf|dv|flv|f4v|wmv|asf|ogv|h264|264|h265|hevc)$/i;
+
 // Of a folder only what looks right; of what was chosen by hand everything.
 async function inside(entry, looksRight, chosen = true) {
   if (entry.isFile) {

@@ -193,6 +193,7 @@ function merge(here, there) {
   }
   if (there.dataset.every) here.dataset.every = there.dataset.every;
   else delete here.dataset.every;
+  document.dispatchEvent(new CustomEvent("lookwho:merged", { detail: there }));
 }
 
 function tell(sentence) {

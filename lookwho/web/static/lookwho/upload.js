@@ -1,7 +1,7 @@
-// Dropping and choosing photos: sent in batches, so that progress shows and one bad file or one
+// Dropping and choosing photos and videos: sent in batches, so that progress shows and one bad file or one
 // lost connection costs little. Without this script the form is sent as a whole.
 
-import { whenDropped } from "./dropping.js";
+import { IS_VIDEO, whenDropped } from "./dropping.js";
 import { say } from "./lookwho.js";
 
 const FILES = 50;
@@ -66,13 +66,15 @@ async function upload(files) {
   refused.hidden = true;
   sending.hidden = false;
   const all = files.reduce((sum, file) => sum + file.size, 0) || 1;
+  // What they are called together.
+  const kind = files.every((file) => IS_VIDEO.test(file.name)) ? "video" : files.some((file) => IS_VIDEO.test(file.name)) ? "file" : "photo";
   let before = 0;
   let added = 0;
   let turnedAway = 0;
   try {
     for (const batch of batches(files)) {
       const size = batch.reduce((sum, file) => sum + file.size, 0);
-      said.textContent = `${added} of ${files.length} photos sent`;
+      said.textContent = `${added} of ${files.length} ${kind}s sent`;
       const [status, told] = await post(batch, (sent) => {
         bar.value = Math.min((before + Math.min(sent, size)) / all, 1);
       });
@@ -82,13 +84,13 @@ async function upload(files) {
         turnedAway += told.refused.length;
         if (told.refused.length) tellRefused(told.refused);
       } else if (told?.code === "invalid") {
-        // None of the batch is a photo; the others may be.
+        // None of the batch is a photo or a video; the others may be.
         turnedAway += batch.length;
         tellRefused([{ name: `${batch.length} files`, error: told.message }]);
-      } else throw new Error(told?.message ?? "Lookwho could not take the photos.");
+      } else throw new Error(told?.message ?? "Lookwho could not take the files.");
     }
     bar.value = 1;
-    said.textContent = `${added} photo${added === 1 ? "" : "s"} sent${turnedAway ? `, ${turnedAway} refused` : ""}.`;
+    said.textContent = `${added} ${kind}${added === 1 ? "" : "s"} sent${turnedAway ? `, ${turnedAway} refused` : ""}.`;
     if (added && !turnedAway) location.href = form.dataset.then;
     else if (added) {
       const on = document.createElement("a");
@@ -98,7 +100,7 @@ async function upload(files) {
       sending.append(on);
     }
   } catch (error) {
-    wrong.textContent = `${error.message} ${added} of ${files.length} photos were taken.`;
+    wrong.textContent = `${error.message} ${added} of ${files.length} ${kind}s were taken.`;
     sending.hidden = true;
   }
   underWay = false;
@@ -108,9 +110,9 @@ async function upload(files) {
 input.addEventListener("change", () => upload([...input.files]));
 
 whenDropped({
-  looksRight: (name) => LOOKS_LIKE_PHOTO.test(name),
+  looksRight: (name) => LOOKS_LIKE_PHOTO.test(name) || IS_VIDEO.test(name),
   take: upload,
-  none: () => (wrong.textContent = "There is no photo in what you dropped."),
+  none: () => (wrong.textContent = "There is no photo or video in what you dropped."),
   unreadable: () => say("That could not be read from your computer."),
 });
 window.addEventListener("beforeunload", (event) => {

@@ -1,10 +1,10 @@
-// Sending photos and archives to an album, in pieces that survive a line that breaks and a page that
+// Sending photos, videos and archives to an album, in pieces that survive a line that breaks and a page that
 // is loaded again (tus 1.0, see /docs). Without this script a form sends the files as a whole.
 //
 // Under a name that tells the file, this browser keeps where it is being sent to. Chosen again, it
 // goes on where it stopped, and what was sent completely is not sent twice.
 
-import { whenDropped } from "./dropping.js";
+import { IS_VIDEO, whenDropped } from "./dropping.js";
 
 const zone = document.querySelector("[data-uploads]");
 const PIECE = 4 << 20;
@@ -378,7 +378,7 @@ input.addEventListener("change", () => {
 form.addEventListener("submit", (event) => event.preventDefault());
 
 whenDropped({
-  looksRight: (name) => PHOTO.test(name) || ARCHIVE.test(name),
+  looksRight: (name) => PHOTO.test(name) || IS_VIDEO.test(name) || ARCHIVE.test(name),
   take: add,
   none: () => (wrong.textContent = words("sayNone")),
   unreadable: () => (wrong.textContent = words("sayUnreadable")),

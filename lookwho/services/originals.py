@@ -40,6 +40,22 @@ SHOWN = {
     "WEBP": "image/webp",
     "AVIF": "image/avif",
     "BMP": "image/bmp",
+    "MP4": "video/mp4",
+    "MOV": "video/quicktime",
+    "3GP": "video/3gpp",
+    "WEBM": "video/webm",
+    "OGV": "video/ogg",
+}
+# What few browsers play, and what is saved therefore.
+_SAVED = {
+    "MKV": "video/x-matroska",
+    "AVI": "video/x-msvideo",
+    "MPEG-TS": "video/mp2t",
+    "MPEG-PS": "video/mpeg",
+    "MXF": "application/mxf",
+    "DV": "video/x-dv",
+    "FLV": "video/x-flv",
+    "WMV": "video/x-ms-wmv",
 }
 _ANYTHING = "application/octet-stream"
 _CHUNK = 256 << 10
@@ -86,8 +102,9 @@ def stream(
         response = HttpResponseNotModified()
         response["ETag"] = etag
         return confined(response)
-    first, last = _part(request, size, (etag, changed))
-    if first > last and size:
+    asked = _part(request, size, (etag, changed)) if size else None
+    first, last = asked or (0, size - 1)
+    if asked and first > last:
         file.close()
         response = HttpResponse(status=416)
         response["Content-Range"] = f"bytes */{size}"
@@ -97,7 +114,7 @@ def stream(
     # Under ASGI Django would first gather all that an ordinary iterator gives.
     part = (_Later if isinstance(request, ASGIRequest) else _Now)(file, length)
     response = StreamingHttpResponse(part)
-    if length < size:
+    if asked:  # also where it is all: some players go on only then
         response.status_code = 206
         response["Content-Range"] = f"bytes {first}-{last}/{size}"
     response["Content-Length"] = str(length)
@@ -125,7 +142,7 @@ def accelerated(path: Path) -> str:
 
 
 def _described(response: HttpResponseBase, kind: str, name: str, save: bool) -> HttpResponseBase:
-    response["Content-Type"] = SHOWN.get(kind, _ANYTHING)
+    response["Content-Type"] = SHOWN.get(kind) or _SAVED.get(kind, _ANYTHING)
     how = "inline" if kind in SHOWN and not save else "attachment"
     response["Content-Disposition"] = f"{how}; filename*=UTF-8''{quote(name, safe='')}"
     return confined(response)
@@ -154,18 +171,20 @@ def _opened(path: Path) -> tuple[BinaryIO, os.stat_result]:
     return os.fdopen(handle, "rb"), about
 
 
-def _part(request: HttpRequest, size: int, versions: tuple[str, str]) -> tuple[int, int]:
-    """Return the first and the last byte to send; first > last where there is no such part."""
-    whole = 0, size - 1
+def _part(request: HttpRequest, size: int, versions: tuple[str, str]) -> tuple[int, int] | None:
+    """Return the first and the last byte of the part to send; None where it is to be the whole.
+
+    Where there is no such part, first > last.
+    """
     asked = _RANGE.match(request.headers.get("Range", ""))
     unchanged = request.headers.get("If-Range", versions[0]) in versions
     if not (asked and unchanged and any(asked.groups())):
-        return whole
+        return None
     start, end = asked.groups()
     if not start:  # the last so many bytes
         return (max(size - int(end), 0), size - 1) if int(end) else (size, size - 1)
     if end and int(end) < int(start):
-        return whole  # no valid range: as if none were asked for
+        return None  # no valid range: as if none were asked for
     return int(start), min(int(end) if end else size - 1, size - 1)
 
 

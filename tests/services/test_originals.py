@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookwho.core.errors import FileMissing
-from lookwho.web import originals
-from lookwho.web.originals import stream
+from lookwho.services import originals
+from lookwho.services.originals import stream
 
 CONTENT = bytes(range(256)) * 4
 
@@ -81,6 +81,7 @@ def test_what_browsers_cannot_show_is_to_be_saved_under_its_name(file, kind, how
         ("bytes=-5", slice(-5, None)),
         ("bytes=1000-9999", slice(1000, None)),
         ("bytes=-9999", slice(None)),
+        ("bytes=0-", slice(None)),
     ),
 )
 def test_a_part_is_sent_where_one_is_asked_for(file, part, expected):
@@ -88,11 +89,8 @@ def test_a_part_is_sent_where_one_is_asked_for(file, part, expected):
 
     begin, end, _ = expected.indices(len(CONTENT))
     assert body(answer) == CONTENT[expected]
-    if end - begin < len(CONTENT):
-        assert answer.status_code == 206
-        assert answer["Content-Range"] == f"bytes {begin}-{end - 1}/{len(CONTENT)}"
-    else:
-        assert answer.status_code == 200
+    assert answer.status_code == 206
+    assert answer["Content-Range"] == f"bytes {begin}-{end - 1}/{len(CONTENT)}"
 
 
 @pytest.mark.parametrize("part", ("bytes=1024-", "bytes=5000-6000", "bytes=-0"))
@@ -231,3 +229,46 @@ def test_a_file_that_goes_at_once_is_not_left_to_nginx(file, settings):
 
     assert body(answer) == CONTENT
     assert "X-Accel-Redirect" not in answer.headers
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A video of 6 GB, as far as anybody can tell: a hole with something at its end."""
+    path = tmp_path_factory.mktemp("large") / "long.mp4"
+    with path.open("wb") as file:
+        file.seek(6 << 30)
+        file.write(CONTENT)
+    return path
+
+
+@pytest.mark.parametrize("told", (f"bytes={6 << 30}-", f"bytes=-{len(CONTENT)}"))
+def test_a_part_behind_4_gb_is_sent(told, large):
+    answer = asked(large, kind="MP4", Range=told)
+
+    assert (answer.status_code, body(answer)) == (206, CONTENT)
+    total = (6 << 30) + len(CONTENT)
+    assert answer["Content-Range"] == f"bytes {6 << 30}-{total - 1}/{total}"
+    assert answer["Content-Length"] == str(len(CONTENT))
+
+
+def test_a_player_that_asks_for_all_from_the_beginning_need_not_read_it(large):
+    answer = asked(large, kind="MP4", Range="bytes=0-")
+
+    assert answer.status_code == 206
+    assert answer["Content-Length"] == str((6 << 30) + len(CONTENT))
+    assert answer["Accept-Ranges"] == "bytes"
+    assert len(next(iter(answer.streaming_content))) <= 1 << 20
+    ended(answer)
+
+
+def test_a_part_of_a_video_that_changed_meanwhile_is_not_sent(large):
+    first = asked(large, kind="MP4")
+    ended(first)
+
+    same = asked(large, kind="MP4", Range="bytes=8-15", **{"If-Range": first["ETag"]})
+    other = asked(large, kind="MP4", Range="bytes=8-15", **{"If-Range": '"of another"'})
+
+    assert (same.status_code, same["Content-Range"].split("/")[0]) == (206, "bytes 8-15")
+    assert other.status_code == 200
+    for answer in (same, other):
+        ended(answer)
