@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lookwho.core import footage
 from lookwho.core.cast import join, united
 from lookwho.core.errors import InputError
+from lookwho.core.vectors import unit
 from tests.tracks import FACE, segment, somebody, track, view
 
 LEFT, MIDDLE, RIGHT = (0.1, 0.3, 0.25, 0.6), FACE, (0.7, 0.3, 0.85, 0.6)
@@ -42,6 +43,19 @@ def test_who_comes_back_is_one_person_and_strangers_are_others():
         [(20.0, 21.0)],
     ]
     assert [len(person.tracks) for person in cast.people] == [2, 2, 1]
+
+
+def test_somebody_who_comes_a_hundred_times_in_two_lights_is_one_person():
+    looks = [somebody(1, off=0.03, seed=1), somebody(1, off=0.03, seed=2)]
+    tracks = [
+        track(unit(looks[k % 2] + 0.002 * somebody(k % 100 + 2)), 0.5 * k, 0.5 * k + 0.4)
+        for k in range(120)
+    ]
+
+    (person,) = join([segment(0, *tracks)]).people
+
+    assert 1 - looks[0] @ looks[1] > 0.05
+    assert len(person.tracks) == 120
 
 
 def test_two_who_are_seen_at_the_same_time_are_two_people_however_alike():
