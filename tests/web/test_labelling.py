@@ -2,7 +2,7 @@
 
 import json
 import re
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from playwright.sync_api import expect
 
-from lookwho.library.models import Face, Label, Location, Person, Project, Task
+from lookwho.library.models import Face, Label, Location, Person, Project, Task, User
 from lookwho.services import labelling, labels, releases
 from lookwho.services.labelling import Choice
 from tests.gallery import make_album, make_collection
@@ -118,6 +118,10 @@ def test_a_blind_page_tells_nothing_but_the_face(as_annotator, annotator, owner)
     )
     while label := labels.next_label(other, project):
         labels.answer(other, label, "person", name="Otherwise")
+    # When gold comes is drawn by these: now it does, before all others are answered.
+    Project.objects.filter(pk=project.pk).update(uuid=UUID(int=1))
+    User.objects.filter(pk=annotator.pk).update(uuid=UUID(int=5))
+    project.refresh_from_db()
 
     seen = []
     for _ in range(8):

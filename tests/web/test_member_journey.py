@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 from PIL import Image
+from playwright.sync_api import TimeoutError as TooSlow
 from playwright.sync_api import expect
 
 from tests.site import command, serving
@@ -35,8 +36,11 @@ class Person:
         """Nothing is wider than the window, on whatever they have; keep a picture for who wants."""
         for size in (PHONE, DESK):
             self.page.set_viewport_size(size)
-            wide = self.page.evaluate("document.documentElement.scrollWidth")
-            if wide > size["width"]:
+            try:  # the grid is laid out anew, a moment later
+                fits = f"document.documentElement.scrollWidth <= {size['width']}"
+                self.page.wait_for_function(fits, timeout=10_000)
+            except TooSlow:
+                wide = self.page.evaluate("document.documentElement.scrollWidth")
                 self.trouble.append(f"{name} is {wide} wide in {size['width']}")
             if SHOTS:
                 self.page.wait_for_timeout(300)  # pictures are coming
