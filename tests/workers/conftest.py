@@ -20,7 +20,7 @@ def outside(transactional_db, monkeypatch):
     monkeypatch.setenv("LOOKWHO_TEST_NAME", str(connection.settings_dict["NAME"]))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # other modules look at what processes there are
 def engine():
     engine = Engine()
     yield engine
