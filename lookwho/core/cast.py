@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lookwho.core.errors import InputError
+from lookwho.core.following import overlaps
 from lookwho.core.group import group
 from lookwho.core.segments import OVERLAP, SegmentResult
 from lookwho.core.tracks import Track, robust_encoding, robust_mean
@@ -228,15 +229,7 @@ def _overlap(one: Track, two: Track) -> float:
     times, at, also = np.intersect1d(one.path[:, 0], two.path[:, 0], return_indices=True)
     if not len(times):
         return 0.0
-    return float(_shares(one.path[at, 1:], two.path[also, 1:]).mean())
-
-
-def _shares(boxes: FloatArray, others: FloatArray) -> FloatArray:
-    """Return (n,) how much each box overlaps the other in its row: intersection over union."""
-    low, high = np.maximum(boxes[:, :2], others[:, :2]), np.minimum(boxes[:, 2:], others[:, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=1)
-    areas = [np.clip(each[:, 2:] - each[:, :2], 0, None).prod(axis=1) for each in (boxes, others)]
-    return shared / np.maximum(areas[0] + areas[1] - shared, 1e-12)
+    return float(overlaps(one.path[at, 1:], two.path[also, 1:]).mean())
 
 
 def _united(before: Track, after: Track, border: float) -> Track:

@@ -66,7 +66,7 @@ def shares(stretch: Stretch, times: DoubleArray, boxes: DoubleArray) -> DoubleAr
     """
     found = np.zeros(len(times))
     for near in _near(stretch, times):
-        found = np.maximum(found, _overlap(near, boxes))
+        found = np.maximum(found, overlaps(near, boxes))
     return np.where(_within(stretch, times), found, 0.0)
 
 
@@ -79,7 +79,7 @@ def framed(
     """
     found = np.zeros(len(times), np.bool_)
     for near in _near(stretch, times):
-        found |= _overlap(near, boxes) >= least
+        found |= overlaps(near, boxes) >= least
         found |= _centred(near, boxes) & _centred(boxes, near)
     return found & _within(stretch, times)
 
@@ -123,7 +123,7 @@ def _within(stretch: Stretch, times: DoubleArray) -> NDArray[np.bool_]:
     return (times >= start - SLACK) & (times <= end + SLACK)
 
 
-def _overlap(a: DoubleArray, b: DoubleArray) -> DoubleArray:
+def overlaps(a: FloatArray, b: FloatArray) -> DoubleArray:
     """Return (n,) the intersections over unions of boxes, one with one."""
     sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
     shared = np.clip(sides, 0, None).prod(axis=1)
